@@ -1,0 +1,1 @@
+"""The vocabulary of tracenode: what is said between devices, store, graph and clients. No I/O."""
