@@ -1,0 +1,461 @@
+"""Trace events: what is said to have happened, as one discriminated union of frozen classes.
+
+A reference to an item (`item`, `part`, `lot` ...) is a text: a public ItemId, a bare number, or
+what a scanner read. Recording resolves each to one public id and refuses what does not resolve
+(SEMANTICS S1, S2). Nothing here knows a database or a protocol.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from tracenode.models.evaluation import Evaluation
+from tracenode.models.quantities import Quantity
+
+__all__ = [
+    "EVENT_TYPES",
+    "Abort",
+    "Assemble",
+    "Bind",
+    "Complete",
+    "Consume",
+    "Correct",
+    "Gap",
+    "Hold",
+    "Master",
+    "Measure",
+    "Measurement",
+    "Merge",
+    "Observe",
+    "Output",
+    "Pack",
+    "Portion",
+    "Receive",
+    "Register",
+    "Reject",
+    "Relabel",
+    "Release",
+    "Remove",
+    "Replace",
+    "Scrap",
+    "Share",
+    "Ship",
+    "Split",
+    "Start",
+    "TraceEvent",
+    "Transform",
+    "Unbind",
+    "Unpack",
+    "Void",
+    "event_fields",
+    "parse_event",
+]
+
+MAX_FIELD: Final = 254
+"""Characters of a free text: the default WSTRING of an S7 controller."""
+MAX_REFERENCE: Final = 4096
+"""Characters of an item reference. Over-long ids must reach the journal to be refused there."""
+MAX_INPUTS: Final = 10_000
+
+Text = Annotated[str, Field(max_length=MAX_FIELD)]
+Reference = Annotated[str, Field(max_length=MAX_REFERENCE)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Measurement(Frozen):
+    """One measured value of an operation."""
+
+    name: Text
+    value: float | None = Field(default=None, allow_inf_nan=False)
+    text: Text = ""
+    unit: Text = ""
+    low: float | None = Field(default=None, allow_inf_nan=False)
+    high: float | None = Field(default=None, allow_inf_nan=False)
+    evaluation: Evaluation = Evaluation.Undefined
+
+
+class Portion(Frozen):
+    """An item that goes in, and how much of it; None is unknown, never 0."""
+
+    item: Reference
+    quantity: Quantity | None = None
+
+
+class Output(Frozen):
+    """An item that a transformation makes: `item` is its new number, `material` what it is."""
+
+    item: Reference
+    material: Text
+    quantity: Quantity | None = None
+
+
+class Share(Frozen):
+    """Which input went into which output (SEMANTICS S11); indexes from 0."""
+
+    output: int = Field(ge=0)
+    input: int = Field(ge=0)
+    quantity: Quantity | None = None
+
+
+class EventBase(Frozen):
+    """What every event says. `event_time` None means: when the server hears of it (and is
+    recorded as such); `source_seq` is the order at the device."""
+
+    event_time: AwareDatetime | None = None
+    station: Text = ""
+    device: Text = ""
+    source_seq: int | None = Field(default=None, ge=0)
+    operator: Text = ""
+    order: Text = ""
+
+
+class Register(EventBase):
+    """A unit, lot, container or carrier gets its identity here."""
+
+    type: Literal["register"] = "register"
+    item: Reference
+    material: Text
+    quantity: Quantity | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class Receive(EventBase):
+    """A lot from outside; the trace ends at it with a receipt."""
+
+    type: Literal["receive"] = "receive"
+    item: Reference
+    material: Text
+    quantity: Quantity | None = None
+    expires_at: AwareDatetime | None = None
+    supplier: Text = ""
+
+
+class Observe(EventBase):
+    """A code was read at a station; nothing else is claimed. `item` may be unknown."""
+
+    type: Literal["observe"] = "observe"
+    item: Reference
+    symbology: Text = ""
+    duplicate: bool = False
+
+
+class Reject(EventBase):
+    """A reader gave something that is no code. `raw` is hexadecimal."""
+
+    type: Literal["reject"] = "reject"
+    raw: str = Field(max_length=16_384, pattern=r"^([0-9a-f]{2})*$")
+    reason: Text
+
+
+class Start(EventBase):
+    """An operation on an item begins at a station (check-in)."""
+
+    type: Literal["start"] = "start"
+    item: Reference
+    station: Annotated[str, Field(min_length=1, max_length=MAX_FIELD)]
+    step: Text = ""
+    recipe: Text = ""
+
+
+class Complete(EventBase):
+    """The open operation on an item ends with a verdict."""
+
+    type: Literal["complete"] = "complete"
+    item: Reference
+    station: Annotated[str, Field(min_length=1, max_length=MAX_FIELD)]
+    evaluation: Evaluation
+    failure_code: Text = ""
+    step: Text = ""
+    cycle_time_ms: int | None = Field(default=None, ge=0)
+    measurements: tuple[Measurement, ...] = Field(default=(), max_length=1000)
+
+
+class Abort(EventBase):
+    """The open operation on an item ends without a verdict."""
+
+    type: Literal["abort"] = "abort"
+    item: Reference
+    station: Annotated[str, Field(min_length=1, max_length=MAX_FIELD)]
+    reason: Text = ""
+
+
+class Measure(EventBase):
+    """Values measured on an item."""
+
+    type: Literal["measure"] = "measure"
+    item: Reference
+    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1, max_length=1000)]
+
+
+class Assemble(EventBase):
+    """A serialised part goes into a parent and can come out again."""
+
+    type: Literal["assemble"] = "assemble"
+    parent: Reference
+    part: Reference
+    position: Text = ""
+    quantity: Quantity | None = None
+
+
+class Remove(EventBase):
+    """A part comes out of its parent."""
+
+    type: Literal["remove"] = "remove"
+    parent: Reference
+    part: Reference
+    position: Text = ""
+    reason: Text = ""
+
+
+class Replace(EventBase):
+    """One part comes out and another goes in at the same instant."""
+
+    type: Literal["replace"] = "replace"
+    parent: Reference
+    old_part: Reference
+    new_part: Reference
+    position: Text = ""
+    reason: Text = ""
+
+
+class Consume(EventBase):
+    """Material goes irrevocably into an item. `quantity` None is unknown."""
+
+    type: Literal["consume"] = "consume"
+    item: Reference
+    lot: Reference
+    quantity: Quantity | None = None
+    position: Text = ""
+
+
+class Transform(EventBase):
+    """Inputs become outputs. Without `map` the edges are pooled (SEMANTICS S11)."""
+
+    type: Literal["transform"] = "transform"
+    inputs: Annotated[tuple[Portion, ...], Field(min_length=1, max_length=MAX_INPUTS)]
+    outputs: Annotated[tuple[Output, ...], Field(min_length=1, max_length=MAX_INPUTS)]
+    map: tuple[Share, ...] | None = Field(default=None, max_length=MAX_INPUTS)
+
+
+class Split(EventBase):
+    """A part of a lot leaves under a number of its own; the remainder keeps the parent's id
+    (SEMANTICS S10)."""
+
+    type: Literal["split"] = "split"
+    lot: Reference
+    child: Reference
+    quantity: Quantity | None = None
+
+
+class Merge(EventBase):
+    """Lots become one new lot (SEMANTICS S10)."""
+
+    type: Literal["merge"] = "merge"
+    lots: Annotated[tuple[Portion, ...], Field(min_length=2, max_length=MAX_INPUTS)]
+    item: Reference
+    material: Text
+    quantity: Quantity | None = None
+
+
+class Pack(EventBase):
+    """An item goes into a container."""
+
+    type: Literal["pack"] = "pack"
+    container: Reference
+    item: Reference
+    position: Text = ""
+
+
+class Unpack(EventBase):
+    """An item comes out of a container."""
+
+    type: Literal["unpack"] = "unpack"
+    container: Reference
+    item: Reference
+
+
+class Bind(EventBase):
+    """A carrier now stands for an item: its tag is an alias until it is unbound."""
+
+    type: Literal["bind"] = "bind"
+    carrier: Reference
+    item: Reference
+
+
+class Unbind(EventBase):
+    """A carrier no longer stands for its item."""
+
+    type: Literal["unbind"] = "unbind"
+    carrier: Reference
+
+
+class Relabel(EventBase):
+    """Another text is from now on an alias of the item (SEMANTICS S1)."""
+
+    type: Literal["relabel"] = "relabel"
+    item: Reference
+    alias: Reference
+
+
+class Scrap(EventBase):
+    """The item leaves the process for good."""
+
+    type: Literal["scrap"] = "scrap"
+    item: Reference
+    reason: Text = ""
+
+
+class Ship(EventBase):
+    """Items leave the plant."""
+
+    type: Literal["ship"] = "ship"
+    items: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=MAX_INPUTS)]
+    customer: Text = ""
+    document: Text = ""
+
+
+class Hold(EventBase):
+    """The item is held; with scope `where_used` so is all it went into (SEMANTICS S17).
+    The record's id is the hold's id."""
+
+    type: Literal["hold"] = "hold"
+    item: Reference
+    scope: Literal["item", "where_used"] = "item"
+    reason: Text
+
+
+class Release(EventBase):
+    """One hold ends."""
+
+    type: Literal["release"] = "release"
+    hold: Text
+    reason: Text
+
+
+class Void(EventBase):
+    """A record is declared wrong; it stays readable (SEMANTICS S13). `acknowledged` lists its
+    dependants by record id."""
+
+    type: Literal["void"] = "void"
+    record: Text
+    reason: Text
+    acknowledged: tuple[Text, ...] = Field(default=(), max_length=MAX_INPUTS)
+
+
+class Correct(EventBase):
+    """A void and its replacement in one transaction, linked both ways (SEMANTICS S13)."""
+
+    type: Literal["correct"] = "correct"
+    record: Text
+    replacement: Correctable
+    reason: Text
+    acknowledged: tuple[Text, ...] = Field(default=(), max_length=MAX_INPUTS)
+
+
+class Master(EventBase):
+    """Master data was set (SEMANTICS S22). `data` None takes the entry out of use."""
+
+    type: Literal["master"] = "master"
+    kind: Literal["material", "route", "bom", "order"]
+    key: Text
+    data: dict[str, Any] | None
+
+
+class Gap(EventBase):
+    """Something is known to be missing: a handshake sequence that jumped, a record FIFO that
+    overflowed, a bypassed cycle."""
+
+    type: Literal["gap"] = "gap"
+    kind: Literal["handshake", "fifo", "bypass"]
+    expected: int | None = None
+    found: int | None = None
+    missing: int = Field(ge=0)
+    note: Text = ""
+
+
+Correctable = Annotated[
+    Register
+    | Receive
+    | Start
+    | Complete
+    | Abort
+    | Measure
+    | Assemble
+    | Remove
+    | Replace
+    | Consume
+    | Transform
+    | Split
+    | Merge
+    | Pack
+    | Unpack
+    | Bind
+    | Unbind
+    | Relabel
+    | Scrap
+    | Ship,
+    Field(discriminator="type"),
+]
+"""Every event that can stand as a replacement in a correction."""
+
+TraceEvent = Annotated[
+    Register
+    | Receive
+    | Observe
+    | Reject
+    | Start
+    | Complete
+    | Abort
+    | Measure
+    | Assemble
+    | Remove
+    | Replace
+    | Consume
+    | Transform
+    | Split
+    | Merge
+    | Pack
+    | Unpack
+    | Bind
+    | Unbind
+    | Relabel
+    | Scrap
+    | Ship
+    | Hold
+    | Release
+    | Void
+    | Correct
+    | Master
+    | Gap,
+    Field(discriminator="type"),
+]
+
+Correct.model_rebuild()
+_ADAPTER: TypeAdapter[TraceEvent] = TypeAdapter(TraceEvent)
+EVENT_TYPES: Final[dict[str, type[EventBase]]] = {
+    kind.model_fields["type"].default: kind for kind in EventBase.__subclasses__()
+}
+
+
+def event_fields(event: EventBase) -> dict[str, Any]:
+    """Return an event as JSON data without its type and without what stands at its default;
+    `parse_event({"type": event.type, **fields})` gives it back."""
+    fields = event.model_dump(mode="json", exclude_defaults=True)
+    if isinstance(event, Correct):
+        fields["replacement"]["type"] = event.replacement.type
+    return fields
+
+
+def parse_event(data: dict[str, Any] | str | bytes) -> TraceEvent:
+    """Read an event from its JSON form.
+
+    Raises:
+        pydantic.ValidationError: every fault, with its path.
+    """
+    if isinstance(data, dict):
+        return _ADAPTER.validate_python(data)
+    return _ADAPTER.validate_json(data)

@@ -1,0 +1,124 @@
+"""Identity of an item (SEMANTICS S1, S2): validation, public form, node id form."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import quote, unquote
+
+from tracenode.models.errors import InvalidIdentifier
+from tracenode.models.items import ItemKind
+
+__all__ = ["MAX_ID", "MAX_PART", "MAX_TEXT", "SCHEMES", "Identity", "checked_part", "checked_text"]
+
+MAX_TEXT: Final = 64
+"""Characters of a serial or lot number: the width of an id field in the register handshake."""
+MAX_PART: Final = 40
+MAX_ID: Final = 110
+"""Characters of a public id, so that `Item/<ItemId>#<field>` stays within PLC strings."""
+
+SCHEMES: Final[dict[ItemKind, str]] = {
+    ItemKind.Unit: "sn",
+    ItemKind.Lot: "lot",
+    ItemKind.Container: "container",
+    ItemKind.Carrier: "carrier",
+}
+"""The scheme that a plain number of each kind gets."""
+
+_NOREAD: Final = frozenset({"NOREAD", "NO READ", "NO_READ", "NO-READ", "NR", "ERROR", "?", "??"})
+_SCHEME = re.compile(r"[a-z][a-z0-9]{0,15}")
+_PUBLIC = re.compile(r"([a-z][a-z0-9]{0,15}):([^:]+):([^~]+)(?:~([1-9][0-9]{0,5}))?")
+_TEXT_RESERVED = {"%": "%25", "~": "%7E"}
+_PART_RESERVED = {**_TEXT_RESERVED, ":": "%3A"}
+
+
+def _checked(text: str, what: str, limit: int) -> str:
+    if not text:
+        raise InvalidIdentifier(text, f"{what} is empty")
+    if "\0" in text:
+        raise InvalidIdentifier(text, f"{what} is padded with NUL characters")
+    if len(text) > limit:
+        raise InvalidIdentifier(text, f"{what} has {len(text)} characters, at most {limit} fit")
+    if not text.isprintable():
+        found = next(c for c in text if not c.isprintable())
+        raise InvalidIdentifier(text, f"{what} holds the control character {found!r}")
+    if text != text.strip():
+        raise InvalidIdentifier(text, f"{what} begins or ends with a space")
+    return text
+
+
+def checked_text(text: str) -> str:
+    """Return a serial or lot number unchanged.
+
+    Raises:
+        InvalidIdentifier: empty, NUL-padded, over-long, with control characters or outer spaces,
+            or a reader's word for "nothing read".
+    """
+    _checked(text, "the number", MAX_TEXT)
+    if text.upper() in _NOREAD or set(text) == {"?"}:
+        raise InvalidIdentifier(text, "a reader says this when it read nothing")
+    return text
+
+
+def checked_part(part: str) -> str:
+    """Return a part or material number unchanged.
+
+    Raises:
+        InvalidIdentifier: as `checked_text`.
+    """
+    return _checked(part, "the part", MAX_PART)
+
+
+def _encode(text: str, reserved: dict[str, str]) -> str:
+    return "".join(reserved.get(c, c) for c in text)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Identity:
+    """(scheme, part, text, generation). Its `str` is the public ItemId.
+
+    `sn:PUMP-A:000123` is generation 0; a serial that came around again is `sn:PUMP-A:000123~1`.
+    """
+
+    scheme: str
+    part: str
+    text: str
+    generation: int = 0
+
+    @classmethod
+    def checked(cls, scheme: str, part: str, text: str, generation: int = 0) -> Self:
+        """Build an identity from raw parts.
+
+        Raises:
+            InvalidIdentifier: a part is not usable, or the public form exceeds MAX_ID characters.
+        """
+        if not _SCHEME.fullmatch(scheme):
+            raise InvalidIdentifier(scheme, "a scheme is 1 to 16 letters a-z and digits")
+        identity = cls(scheme, checked_part(part), checked_text(text), generation)
+        if len(public := str(identity)) > MAX_ID:
+            raise InvalidIdentifier(
+                public, f"the whole id has {len(public)} characters, at most {MAX_ID} fit"
+            )
+        return identity
+
+    @classmethod
+    def parse(cls, public: str) -> Self | None:
+        """Read a public ItemId; None where the text is not of that form (it may be a bare text)."""
+        match = _PUBLIC.fullmatch(public)
+        if match is None:
+            return None
+        scheme, part, text, generation = match.groups()
+        return cls(scheme, unquote(part), unquote(text), int(generation or 0))
+
+    def __str__(self) -> str:
+        public = (
+            f"{self.scheme}:{_encode(self.part, _PART_RESERVED)}"
+            f":{_encode(self.text, _TEXT_RESERVED)}"
+        )
+        return f"{public}~{self.generation}" if self.generation else public
+
+    @property
+    def node_key(self) -> str:
+        """The id as it stands in a NodeId: everything outside `[A-Za-z0-9._~:@-]` encoded."""
+        return quote(str(self), safe="._~:@-%")

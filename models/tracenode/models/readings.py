@@ -1,0 +1,121 @@
+"""What devices give: readings, which are state, and scans, which are events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+__all__ = ["DeviceState", "Point", "PointType", "Quality", "Reading", "RejectReason", "Scan"]
+
+
+class Quality(IntEnum):
+    """How good a reading is; the numbers are OPC UA StatusCodes (OPC 10000-4 7.39)."""
+
+    Good = 0x0000_0000
+    WaitingForInitialData = 0x8032_0000
+    LastUsableValue = 0x408F_0000
+    """UncertainNoCommunicationLastUsableValue: the link is down, the value is younger than
+    `stale_after`."""
+    NoCommunication = 0x8031_0000
+    ConfigurationError = 0x8089_0000
+    DataEncodingInvalid = 0x8038_0000
+    DeviceFailure = 0x808B_0000
+    OutOfRange = 0x4094_0000
+    """UncertainEngineeringUnitsExceeded."""
+    OutOfService = 0x808D_0000
+
+    @property
+    def good(self) -> bool:
+        return self is Quality.Good
+
+
+class PointType(IntEnum):
+    """Data type of a point as clients see it; the numbers are OPC UA built-in types
+    (OPC 10000-6 5.1.2)."""
+
+    Boolean = 1
+    Int16 = 4
+    UInt16 = 5
+    Int32 = 6
+    UInt32 = 7
+    Int64 = 8
+    UInt64 = 9
+    Float = 10
+    Double = 11
+    String = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value that a device declares before it has any: nodes exist before data."""
+
+    name: str
+    type: PointType
+    unit: str | None = None
+    """UN/ECE Recommendation 20 code of the engineering unit."""
+    low: float | None = None
+    high: float | None = None
+    description: str = ""
+
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The state of one point. The latest wins; readings may be coalesced."""
+
+    device: str
+    point: str
+    value: Value | None
+    """None only where the quality is not good and no value was ever read."""
+    quality: Quality
+    at: datetime
+    """UTC, when the device gave the value (SourceTimestamp)."""
+
+
+class RejectReason(IntEnum):
+    """Why a scan gave no identity (SEMANTICS S2)."""
+
+    Empty = 1
+    NoRead = 2
+    Unterminated = 3
+    TooLong = 4
+    Undecodable = 5
+    ControlCharacters = 6
+    NoStart = 7
+    BadCode = 8
+    """The text is framed well but is no valid code: check digit, unknown structure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One telegram of a reader. Never dropped, never coalesced.
+
+    `text` is None exactly where `reject` says why; `raw` always holds the bytes as they came.
+    """
+
+    device: str
+    raw: bytes
+    at: datetime
+    """UTC, of the first byte."""
+    text: str | None = None
+    symbology: str | None = None
+    """AIM symbology identifier without the leading bracket (ISO/IEC 15424), such as 'd2'."""
+    duplicate: bool = False
+    """The same telegram came within the reader's `duplicate_ms`."""
+    reject: RejectReason | None = None
+    note: str = ""
+    """For a reject: what was expected and what came, in words a fitter can act on."""
+
+
+class DeviceState(IntEnum):
+    """State of a device under supervision."""
+
+    Stopped = 0
+    Connecting = 1
+    Up = 2
+    Degraded = 3
+    BackOff = 4
+    ConfigFault = 5

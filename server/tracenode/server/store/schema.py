@@ -1,0 +1,136 @@
+"""The schema: one journal that is the only truth, and tables that can be rebuilt from it.
+
+Times are integers, microseconds since 1970-01-01 UTC. `ev`, `by`, `kf`, `kt`, `uev` are journal
+positions. An interval is half-open, `until` INF is open. Every projected interval lives in one of:
+
+- the table of current belief (`edge` holds the open ones, `edge_past` the closed ones; `life`,
+  `visit`, `hold`, `alias` hold both),
+- its `_was` table: beliefs given up by a void, a correction or a late event, known in [kf, kt).
+
+`kf` is the position since which a row is believed, `uev` the position of the event that closed
+it; so a plain close writes no old version: known before `uev`, the row is open. A row of belief is
+known at K where kf <= K (and kt > K in a `_was` table), and its end is `until` where uev <= K,
+else INF.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["APPLICATION_ID", "INF", "JOURNAL", "PROJECTIONS", "PROJECTION_TABLES", "SCHEMA_VERSION"]
+
+APPLICATION_ID: Final = 0x54524E44
+"""'TRND' in the SQLite header: the file is ours."""
+SCHEMA_VERSION: Final = 1
+INF: Final = 1 << 62
+
+JOURNAL: Final = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE journal(
+  seq INTEGER PRIMARY KEY, rec INTEGER NOT NULL, at INTEGER NOT NULL,
+  source INTEGER NOT NULL, sseq INTEGER, type TEXT NOT NULL, body TEXT NOT NULL, hash BLOB NOT NULL
+) STRICT;
+CREATE TABLE source(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+"""
+"""`source` is the interned name of the requester; the hash covers the name, not the number."""
+
+_EDGE: Final = """
+  dst INTEGER NOT NULL, src INTEGER NOT NULL, ev INTEGER NOT NULL, ord INTEGER NOT NULL,
+  at INTEGER NOT NULL, kf INTEGER NOT NULL, rel INTEGER NOT NULL,
+  qty INTEGER, unit INTEGER, pos INTEGER"""
+
+PROJECTIONS: Final = f"""
+CREATE TABLE touch(item INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(item, seq))
+  STRICT, WITHOUT ROWID;
+CREATE TABLE void(ev INTEGER PRIMARY KEY, by INTEGER NOT NULL) STRICT;
+CREATE TABLE request(
+  source INTEGER NOT NULL, rid TEXT NOT NULL, seq INTEGER NOT NULL, digest BLOB NOT NULL,
+  PRIMARY KEY(source, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE emitted(es INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+
+CREATE TABLE type(
+  id INTEGER PRIMARY KEY, scheme TEXT NOT NULL, code TEXT NOT NULL, cls INTEGER NOT NULL,
+  UNIQUE(scheme, code)) STRICT;
+CREATE TABLE item(
+  id INTEGER PRIMARY KEY, type INTEGER NOT NULL, text TEXT NOT NULL, gen INTEGER NOT NULL,
+  state_of INTEGER, at INTEGER NOT NULL, ev INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX item_key ON item(text, type, gen) WHERE state_of IS NULL;
+CREATE INDEX item_type ON item(type, text, gen) WHERE state_of IS NULL;
+CREATE TABLE alias(
+  text TEXT NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, item INTEGER NOT NULL,
+  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL,
+  PRIMARY KEY(text, at, ev)) STRICT, WITHOUT ROWID;
+CREATE TABLE alias_was(
+  text TEXT NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, item INTEGER NOT NULL,
+  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL, kt INTEGER NOT NULL,
+  PRIMARY KEY(text, at, ev, kf)) STRICT, WITHOUT ROWID;
+CREATE TABLE uom(
+  id INTEGER PRIMARY KEY, code TEXT NOT NULL, scale INTEGER NOT NULL, UNIQUE(code, scale)) STRICT;
+CREATE TABLE station(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE position(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE master(
+  kind TEXT NOT NULL, key TEXT NOT NULL, ev INTEGER NOT NULL, data TEXT,
+  PRIMARY KEY(kind, key, ev)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE edge({_EDGE}, PRIMARY KEY(dst, src, ev, ord)) STRICT, WITHOUT ROWID;
+CREATE INDEX edge_out ON edge(src, dst, at);
+CREATE TABLE edge_past({_EDGE},
+  until INTEGER NOT NULL, uev INTEGER NOT NULL,
+  PRIMARY KEY(dst, src, ev, ord)) STRICT, WITHOUT ROWID;
+CREATE INDEX edge_past_out ON edge_past(src, dst, at, until);
+CREATE TABLE edge_was({_EDGE},
+  until INTEGER NOT NULL, uev INTEGER NOT NULL, kt INTEGER NOT NULL,
+  PRIMARY KEY(dst, src, ev, ord, kf)) STRICT, WITHOUT ROWID;
+CREATE INDEX edge_was_out ON edge_was(src, dst);
+""" + "".join(
+    f"""
+CREATE TABLE life{was}(
+  item INTEGER NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, state INTEGER NOT NULL,
+  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
+  PRIMARY KEY(item, at, ev{key})) STRICT, WITHOUT ROWID;
+CREATE TABLE visit{was}(
+  item INTEGER NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, station INTEGER NOT NULL,
+  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
+  PRIMARY KEY(item, at, ev{key})) STRICT, WITHOUT ROWID;
+CREATE INDEX visit{was}_at ON visit{was}(station, at);
+CREATE TABLE hold{was}(
+  item INTEGER NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, scope INTEGER NOT NULL,
+  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
+  PRIMARY KEY(item, at, ev{key})) STRICT, WITHOUT ROWID;
+CREATE INDEX hold{was}_ev ON hold{was}(ev);
+"""
+    for was, known, key in (("", "", ""), ("_was", ", kt INTEGER NOT NULL", ", kf"))
+)
+"""`rel` is the Relation plus 16 times the EdgeQuality. `pos` is interned in `position`, (qty, unit)
+is a mantissa and an interned (UN/ECE code, scale). `life` is the state of an item over time (its
+rows begin where it was registered: an item without a known row does not exist). `visit` is an open
+or ended operation at a station. `hold.scope` is 0 for the item, 1 for its where-used too."""
+
+PROJECTION_TABLES: Final = (
+    "touch",
+    "void",
+    "request",
+    "emitted",
+    "type",
+    "item",
+    "alias",
+    "alias_was",
+    "uom",
+    "station",
+    "position",
+    "master",
+    "edge",
+    "edge_past",
+    "edge_was",
+    "life",
+    "life_was",
+    "visit",
+    "visit_was",
+    "hold",
+    "hold_was",
+)
+"""Everything that `rebuild` empties and fills from the journal, in canonical dump order."""
