@@ -249,7 +249,7 @@ class Installer:
         python = str(self.environment.python)
         if self.uv:
             return [self.uv, "pip", "install", "--quiet", "--python", python]
-        options = ["--quiet", "--no-input", "--disable-pip-version-check"]
+        options = ["--quiet", "--quiet", "--no-input", "--disable-pip-version-check"]
         return [python, "-I", "-m", "pip", "install", *options]
 
     def call(self, command: Sequence[str], failed: str) -> None:

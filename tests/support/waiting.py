@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 __all__ = ["eventually", "eventually_sync"]
 
@@ -23,9 +23,8 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], within: float = 
     """
     ends = time.monotonic() + within
     while True:
-        result = condition()
-        if isinstance(result, Awaitable):
-            result = await result
+        found = condition()
+        result = cast("T", await found if isinstance(found, Awaitable) else found)
         if result:
             return result
         assert time.monotonic() < ends, f"not within {within} s; last result {result!r}"
