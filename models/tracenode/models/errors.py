@@ -2,6 +2,7 @@
 
 TracenodeError
 ├─ ConfigError            the configuration; carries every problem found
+├─ BadSetting             one value of the configuration; a ValueError too, for validators
 ├─ TraceError             a booking or question was refused; carries its TraceStatus
 │  ├─ InvalidIdentifier, DuplicateIdentifier, UnknownItem, AmbiguousItem
 │  ├─ UnknownMaterial, UnknownOrder, UnknownStation, UnknownRecord
@@ -13,6 +14,7 @@ TracenodeError
 │  ├─ LinkLost            the connection is gone or could not be made
 │  ├─ NoAnswer            a time-out: the outcome is unknown
 │  ├─ BadTelegram         bytes that are no valid telegram
+│  │  └─ BadCode          a telegram whose text is no valid code
 │  └─ DeviceException     the device answered with an error of its own
 └─ StoreError             the database
    ├─ SqliteTooOld, SchemaMismatch, DamagedDatabase
@@ -30,6 +32,8 @@ from tracenode.models.status import TraceStatus
 
 __all__ = [
     "AmbiguousItem",
+    "BadCode",
+    "BadSetting",
     "BadTelegram",
     "ConfigError",
     "ConfigProblem",
@@ -92,6 +96,14 @@ class ConfigError(TracenodeError):
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"{source}: {len(self.problems)} problem(s)\n{lines}")
+
+
+class BadSetting(TracenodeError, ValueError):
+    """One value of the configuration can't be used. Validators turn it into a ConfigProblem."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(f"expected {expected}, found {found}")
 
 
 # ------------------------------------------------------------------ refusals
@@ -336,6 +348,10 @@ class BadTelegram(DriverError):
     def __init__(self, expected: str, found: str) -> None:
         self.expected, self.found = expected, found
         super().__init__(f"expected {expected}, found {found}")
+
+
+class BadCode(BadTelegram):
+    """The text arrived whole but is no valid code: check digit, structure, missing separator."""
 
 
 class DeviceException(DriverError):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from tracenode.models.codes import Code
+
 __all__ = ["DeviceState", "Point", "PointType", "Quality", "Reading", "RejectReason", "Scan"]
 
 
@@ -105,6 +107,11 @@ class Scan:
     """AIM symbology identifier without the leading bracket (ISO/IEC 15424), such as 'd2'."""
     duplicate: bool = False
     """The same telegram came within the reader's `duplicate_ms`."""
+    code: Code | None = None
+    """What the text says; None exactly where `text` is None."""
+    antenna: int | None = None
+    """Of an RFID reader that tells it."""
+    rssi_dbm: float | None = None
     reject: RejectReason | None = None
     note: str = ""
     """For a reject: what was expected and what came, in words a fitter can act on."""
