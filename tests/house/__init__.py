@@ -1,0 +1,1 @@
+"""The house itself: layout, locks, wheel, and the script that sets it up."""
