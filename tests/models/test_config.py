@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tracenode.models.config import parse_config
 from tracenode.models.errors import ConfigError
 

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 from pydantic import ValidationError
+
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.events import (
     EVENT_TYPES,

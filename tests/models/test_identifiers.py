@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tracenode.models.errors import InvalidIdentifier
 from tracenode.models.identifiers import Identity, checked_text
 

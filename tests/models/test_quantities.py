@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+
 from tracenode.models.errors import MalformedRequest, UnitMismatch
 from tracenode.models.quantities import UNITS, Quantity
 

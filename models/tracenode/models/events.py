@@ -7,10 +7,22 @@ what a scanner read. Recording resolves each to one public id and refuses what d
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, Field, TypeAdapter
+
 from tracenode.models.evaluation import Evaluation
+from tracenode.models.event_parts import (
+    MAX_INPUTS,
+    AtStation,
+    EventBase,
+    Measurement,
+    Output,
+    Portion,
+    Reference,
+    Share,
+    Text,
+)
 from tracenode.models.quantities import Quantity
 
 __all__ = [
@@ -52,66 +64,6 @@ __all__ = [
     "parse_event",
 ]
 
-MAX_FIELD: Final = 254
-"""Characters of a free text: the default WSTRING of an S7 controller."""
-MAX_REFERENCE: Final = 4096
-"""Characters of an item reference. Over-long ids must reach the journal to be refused there."""
-MAX_INPUTS: Final = 10_000
-
-Text = Annotated[str, Field(max_length=MAX_FIELD)]
-Reference = Annotated[str, Field(max_length=MAX_REFERENCE)]
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Measurement(Frozen):
-    """One measured value of an operation."""
-
-    name: Text
-    value: float | None = Field(default=None, allow_inf_nan=False)
-    text: Text = ""
-    unit: Text = ""
-    low: float | None = Field(default=None, allow_inf_nan=False)
-    high: float | None = Field(default=None, allow_inf_nan=False)
-    evaluation: Evaluation = Evaluation.Undefined
-
-
-class Portion(Frozen):
-    """An item that goes in, and how much of it; None is unknown, never 0."""
-
-    item: Reference
-    quantity: Quantity | None = None
-
-
-class Output(Frozen):
-    """An item that a transformation makes: `item` is its new number, `material` what it is."""
-
-    item: Reference
-    material: Text
-    quantity: Quantity | None = None
-
-
-class Share(Frozen):
-    """Which input went into which output (SEMANTICS S11); indexes from 0."""
-
-    output: int = Field(ge=0)
-    input: int = Field(ge=0)
-    quantity: Quantity | None = None
-
-
-class EventBase(Frozen):
-    """What every event says. `event_time` None means: when the server hears of it (and is
-    recorded as such); `source_seq` is the order at the device."""
-
-    event_time: AwareDatetime | None = None
-    station: Text = ""
-    device: Text = ""
-    source_seq: int | None = Field(default=None, ge=0)
-    operator: Text = ""
-    order: Text = ""
-
 
 class Register(EventBase):
     """A unit, lot, container or carrier gets its identity here."""
@@ -151,22 +103,20 @@ class Reject(EventBase):
     reason: Text
 
 
-class Start(EventBase):
+class Start(AtStation):
     """An operation on an item begins at a station (check-in)."""
 
     type: Literal["start"] = "start"
     item: Reference
-    station: Annotated[str, Field(min_length=1, max_length=MAX_FIELD)]
     step: Text = ""
     recipe: Text = ""
 
 
-class Complete(EventBase):
+class Complete(AtStation):
     """The open operation on an item ends with a verdict."""
 
     type: Literal["complete"] = "complete"
     item: Reference
-    station: Annotated[str, Field(min_length=1, max_length=MAX_FIELD)]
     evaluation: Evaluation
     failure_code: Text = ""
     step: Text = ""
@@ -174,12 +124,11 @@ class Complete(EventBase):
     measurements: tuple[Measurement, ...] = Field(default=(), max_length=1000)
 
 
-class Abort(EventBase):
+class Abort(AtStation):
     """The open operation on an item ends without a verdict."""
 
     type: Literal["abort"] = "abort"
     item: Reference
-    station: Annotated[str, Field(min_length=1, max_length=MAX_FIELD)]
     reason: Text = ""
 
 
@@ -377,36 +326,9 @@ class Gap(EventBase):
     note: Text = ""
 
 
-Correctable = Annotated[
+_Booking = (
     Register
     | Receive
-    | Start
-    | Complete
-    | Abort
-    | Measure
-    | Assemble
-    | Remove
-    | Replace
-    | Consume
-    | Transform
-    | Split
-    | Merge
-    | Pack
-    | Unpack
-    | Bind
-    | Unbind
-    | Relabel
-    | Scrap
-    | Ship,
-    Field(discriminator="type"),
-]
-"""Every event that can stand as a replacement in a correction."""
-
-TraceEvent = Annotated[
-    Register
-    | Receive
-    | Observe
-    | Reject
     | Start
     | Complete
     | Abort
@@ -425,19 +347,19 @@ TraceEvent = Annotated[
     | Relabel
     | Scrap
     | Ship
-    | Hold
-    | Release
-    | Void
-    | Correct
-    | Master
-    | Gap,
+)
+Correctable = Annotated[_Booking, Field(discriminator="type")]
+"""Every event that can stand as a replacement in a correction."""
+
+TraceEvent = Annotated[
+    _Booking | Observe | Reject | Hold | Release | Void | Correct | Master | Gap,
     Field(discriminator="type"),
 ]
 
 Correct.model_rebuild()
 _ADAPTER: TypeAdapter[TraceEvent] = TypeAdapter(TraceEvent)
 EVENT_TYPES: Final[dict[str, type[EventBase]]] = {
-    kind.model_fields["type"].default: kind for kind in EventBase.__subclasses__()
+    kind.model_fields["type"].default: kind for kind in get_args(get_args(TraceEvent)[0])
 }
 
 

@@ -14,6 +14,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+
 from tracenode.models.errors import MalformedRequest, TraceError, UnitMismatch
 
 __all__ = ["ALIASES", "MAX_SCALE", "UNITS", "Quantity", "unit_code"]

@@ -1,0 +1,94 @@
+"""What trace events are made of: bounds of their texts, and the fields that all of them share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+from tracenode.models.evaluation import Evaluation
+from tracenode.models.quantities import Quantity
+
+__all__ = [
+    "MAX_INPUTS",
+    "AtStation",
+    "EventBase",
+    "Frozen",
+    "Measurement",
+    "Output",
+    "Portion",
+    "Reference",
+    "Share",
+    "Text",
+]
+
+MAX_FIELD: Final = 254
+"""Characters of a free text: the default WSTRING of an S7 controller."""
+MAX_REFERENCE: Final = 4096
+"""Characters of an item reference. Over-long ids must reach the journal to be refused there."""
+MAX_INPUTS: Final = 10_000
+
+Text = Annotated[str, Field(max_length=MAX_FIELD)]
+Reference = Annotated[str, Field(max_length=MAX_REFERENCE)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Measurement(Frozen):
+    """One measured value of an operation."""
+
+    name: Text
+    value: float | None = Field(default=None, allow_inf_nan=False)
+    text: Text = ""
+    unit: Text = ""
+    low: float | None = Field(default=None, allow_inf_nan=False)
+    high: float | None = Field(default=None, allow_inf_nan=False)
+    evaluation: Evaluation = Evaluation.Undefined
+
+
+class Portion(Frozen):
+    """An item that goes in, and how much of it; None is unknown, never 0."""
+
+    item: Reference
+    quantity: Quantity | None = None
+
+
+class Output(Frozen):
+    """An item that a transformation makes: `item` is its new number, `material` what it is."""
+
+    item: Reference
+    material: Text
+    quantity: Quantity | None = None
+
+
+class Share(Frozen):
+    """Which input went into which output (SEMANTICS S11); indexes from 0."""
+
+    output: int = Field(ge=0)
+    input: int = Field(ge=0)
+    quantity: Quantity | None = None
+
+
+class EventBase(Frozen):
+    """What every event says. `event_time` None means: when the server hears of it (and is
+    recorded as such); `source_seq` is the order at the device."""
+
+    event_time: AwareDatetime | None = None
+    station: Text = Field(default="", validate_default=True)
+    device: Text = ""
+    source_seq: int | None = Field(default=None, ge=0)
+    operator: Text = ""
+    order: Text = ""
+
+
+class AtStation(EventBase):
+    """An event that can only happen at a station."""
+
+    @field_validator("station")
+    @classmethod
+    def _is_given(cls, station: str) -> str:
+        if not station:
+            raise ValueError("the station where it happened")
+        return station
