@@ -1,0 +1,106 @@
+"""Events: one lean object an emission, fanned out to the source and everything above it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from asyncua import ua
+from asyncua.ua.object_ids import ObjectIds
+
+from tracenode.server.opcua.ids import ua_id
+from tracenode.server.opcua.space import TraceAddressSpace
+from tracenode.server.opcua.types import TypeTree
+
+if TYPE_CHECKING:
+    from tracenode.server.opcua.subscriptions import TraceSubscriptions
+
+__all__ = ["Event", "EventBus"]
+
+V = ua.VariantType
+SERVER = ua_id(ObjectIds.Server)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as it goes out; immutable, shared by all subscribers.
+
+    `event_id` is given by the caller and stable: the same record sent again carries the same
+    bytes. `fields` are the type's own fields by browse name; a field that is missing, or that
+    another type has, is null for who selects it. Namespaces of browse names are not compared:
+    field names are unique in the model.
+    """
+
+    event_type: ua.NodeId
+    source: ua.NodeId
+    source_name: str
+    event_id: bytes
+    time: datetime
+    message: str
+    severity: int = 100
+    fields: Mapping[str, ua.Variant] = field(default_factory=dict)
+    receive_time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def variant(self, name: str) -> ua.Variant:
+        """Return the field of this browse name, a null variant where the event has none."""
+        match name:
+            case "EventId":
+                return ua.Variant(self.event_id, V.ByteString)
+            case "EventType":
+                return ua.Variant(self.event_type, V.NodeId)
+            case "SourceNode":
+                return ua.Variant(self.source, V.NodeId)
+            case "SourceName":
+                return ua.Variant(self.source_name, V.String)
+            case "Time":
+                return ua.Variant(self.time, V.DateTime)
+            case "ReceiveTime":
+                return ua.Variant(self.receive_time, V.DateTime)
+            case "Message":
+                return ua.Variant(ua.LocalizedText(self.message, "en"), V.LocalizedText)
+            case "Severity":
+                return ua.Variant(self.severity, V.UInt16)
+        return self.fields.get(name) or ua.Variant(None, V.Null)
+
+
+class EventBus:
+    """Sends events to every subscription that watches the source or a notifier above it."""
+
+    def __init__(
+        self, space: TraceAddressSpace, types: TypeTree, subscriptions: TraceSubscriptions
+    ) -> None:
+        self._space = space
+        self._types = types
+        self._subscriptions = subscriptions
+        self._notifiers: dict[ua.NodeId, frozenset[ua.NodeId]] = {}
+
+    def forget(self) -> None:
+        """Drop the remembered notifier hierarchy; call it after references were added."""
+        self._notifiers.clear()
+
+    async def emit(self, event: Event) -> None:
+        """Queue `event` for every subscriber; it leaves with their next publish."""
+        await self._subscriptions.fan_out(event, self.notifiers(event.source))
+
+    def notifiers(self, source: ua.NodeId) -> frozenset[ua.NodeId]:
+        """Return the source, what is above it by HasEventSource or HasNotifier, and Server.
+
+        Server is the root of every notifier hierarchy (OPC 10000-3 7.17), so it hears all.
+        """
+        known = self._notifiers.get(source)
+        if known is None:
+            up = self._types.subtypes(ua_id(ObjectIds.HasEventSource))
+            found, todo = {source}, [source]
+            while todo:
+                node = self._space.get(todo.pop())
+                for link in () if node is None else node.references:
+                    above = not link.IsForward and link.ReferenceTypeId in up
+                    if above and link.NodeId not in found:
+                        found.add(link.NodeId)
+                        todo.append(link.NodeId)
+            known = frozenset(found | {SERVER})
+            if source in self._space.virtual.real:
+                self._notifiers[source] = known
+        return known

@@ -1,0 +1,287 @@
+"""The one door of all method calls.
+
+Every call passes, in this order: object and method known and belonging together, executable,
+count, type and range of each argument, request id where one is needed, a place among the calls
+running, the handler within its time. What the client gets (OPC 10000-4 5.12.2):
+
+==================================== ===============================================================
+outcome                              status of the call
+==================================== ===============================================================
+unknown object / method not of it    BadNodeIdUnknown / BadMethodInvalid
+fewer or more arguments              BadArgumentsMissing / BadTooManyArguments
+wrong type or array-ness             BadInvalidArgument, the argument's result BadTypeMismatch
+too long, NaN, outside its bounds    BadInvalidArgument, the argument's result BadOutOfRange
+refused by the handler (TraceError)  Good, outputs padded, StatusText and Status say why
+the store is down (StoreError)       BadResourceUnavailable: never a fake success
+no answer in time                    BadTimeout: the outcome is unknown, the booking may complete
+too many calls running               BadTooManyOperations
+anything else                        BadInternalError, logged with its traceback
+==================================== ===============================================================
+
+An over-long identifier (a name ending in Id or Ids, RequestId apart) is let through: the handler
+refuses it as InvalidIdentifier, and that refusal is recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from asyncua import ua
+from asyncua.server.address_space import MethodService, NodeData
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
+
+from tracenode.models.errors import MalformedRequest, StoreError, TraceError
+from tracenode.server.opcua.arguments import MAX_STRING, Argument, declared, outputs
+from tracenode.server.opcua.ids import ua_status
+from tracenode.server.opcua.nodes import attribute, type_definition
+from tracenode.server.opcua.sessions import Caller, caller
+from tracenode.server.opcua.space import TraceAddressSpace
+from tracenode.server.opcua.tasks import Tasks
+from tracenode.server.opcua.types import TypeTree
+
+__all__ = ["CallContext", "Handler", "MethodGateway"]
+
+S = StatusCodes
+log = logging.getLogger(__name__)
+
+TIME_LIMIT = 2.0
+"""Seconds for an answer (MODEL R6). The work goes on after it; only the waiting ends."""
+MAX_RUNNING = 256
+"""Calls running on the whole server, those included that nobody waits for any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What a handler knows of a call beside its arguments; `time` is when it was asked."""
+
+    object_id: ua.NodeId
+    method: str
+    caller: Caller
+    time: datetime
+
+
+Handler = Callable[..., Awaitable[Mapping[str, object] | None]]
+"""`async def handler(call, *, item_id, ...)`: arguments by snake case name, None = not given.
+
+Returns the outputs by snake case name; what it leaves out is zero, so Status is Ok.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A method with its handler and what its declaration asks for."""
+
+    name: str
+    handler: Handler
+    inputs: tuple[Argument, ...]
+    outputs: tuple[Argument, ...]
+    bounds: Mapping[str, tuple[float, float]]
+    needs_request_id: bool
+    time_limit: float
+
+
+class MethodGateway(MethodService):
+    """asyncua's method service, with checks before and a StatusCode for everything after.
+
+    `refusal_code` is the StatusCode that goes with a refusal: Good, or Uncertain for clients built
+    to OPC 11030 5.
+    """
+
+    def __init__(self, space: TraceAddressSpace, types: TypeTree, tasks: Tasks) -> None:
+        super().__init__(space)
+        self.refusal_code = ua.StatusCode()
+        self._space = space
+        self._types = types
+        self._tasks = tasks
+        self._bindings: dict[ua.NodeId, Binding] = {}
+        self._declared_by: dict[ua.NodeId, ua.NodeId] = {}
+
+    # ------------------------------------------------------------------ binding
+    def bind(
+        self,
+        method_id: ua.NodeId,
+        handler: Handler,
+        *,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        needs_request_id: bool = False,
+        time_limit: float = TIME_LIMIT,
+    ) -> None:
+        """Let `handler` answer a method of a type (and of all its instances).
+
+        `bounds`: least and greatest number by argument name as declared (`MaxDepth`).
+        `needs_request_id`: a call without RequestId is refused as MalformedRequest.
+
+        Raises:
+            ValueError: no such method, or the handler's parameters are not its arguments.
+        """
+        node = self._space.get(method_id)
+        if node is None or attribute(node, AttributeIds.NodeClass) != ua.NodeClass.Method:
+            raise ValueError(f"expected a method, found {method_id.to_string()}")
+        name = attribute(node, AttributeIds.BrowseName).Name
+        inputs = declared(self._property(node, "InputArguments"), self._types)
+        parameters = list(inspect.signature(handler).parameters)[1:]
+        if sorted(parameters) != sorted(argument.key for argument in inputs):
+            raise ValueError(
+                f"{name}: expected parameters {[a.key for a in inputs]}, found {parameters}"
+            )
+        self._bindings[method_id] = Binding(
+            name=name,
+            handler=handler,
+            inputs=inputs,
+            outputs=declared(self._property(node, "OutputArguments"), self._types),
+            bounds=bounds or {},
+            needs_request_id=needs_request_id,
+            time_limit=time_limit,
+        )
+
+    def bind_type(
+        self,
+        type_id: ua.NodeId,
+        handlers: Mapping[str, Handler],
+        *,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        needs_request_id: bool = False,
+        time_limit: float = TIME_LIMIT,
+    ) -> None:
+        """Bind methods of a type by browse name; options and errors as `bind`."""
+        methods = {
+            str(declaration.name.Name): declaration.node_id
+            for declaration in self._types.declarations(type_id)
+            if declaration.node_class == ua.NodeClass.Method
+        }
+        for name, handler in handlers.items():
+            if name not in methods:
+                raise ValueError(f"expected one of {sorted(methods)}, found {name!r}")
+            self.bind(
+                methods[name],
+                handler,
+                bounds=bounds,
+                needs_request_id=needs_request_id,
+                time_limit=time_limit,
+            )
+
+    def declare_instance(self, method_id: ua.NodeId, declaration: ua.NodeId) -> None:
+        """Say that a method of an object is the one its type declares; `Instantiator` does."""
+        self._declared_by[method_id] = declaration
+
+    # ------------------------------------------------------------------ calling
+    async def _call(self, method: ua.CallMethodRequest) -> ua.CallMethodResult:
+        node = self._space.get(method.ObjectId)
+        if node is None:
+            return _status(S.BadNodeIdUnknown)
+        called = self._space.get(method.MethodId)
+        if called is None or not self._belongs(node, method.MethodId):
+            return _status(S.BadMethodInvalid)
+        if attribute(called, AttributeIds.Executable) is False:
+            return _status(S.BadNotExecutable)
+        binding = self._binding(method.MethodId)
+        if binding is None:
+            return _status(S.BadNotImplemented)
+        given = list(method.InputArguments or ())
+        if len(given) != len(binding.inputs):
+            fewer = len(given) < len(binding.inputs)
+            return _status(S.BadArgumentsMissing if fewer else S.BadTooManyArguments)
+        codes = [
+            argument.refusal(variant, binding.bounds.get(argument.name))
+            for argument, variant in zip(binding.inputs, given, strict=True)
+        ]
+        results = [ua_status(code) for code in codes]
+        if any(code != S.Good for code in codes):
+            return ua.CallMethodResult(
+                StatusCode=ua_status(S.BadInvalidArgument),
+                InputArgumentResults=results,
+            )
+        arguments = {
+            argument.key: argument.value(variant)
+            for argument, variant in zip(binding.inputs, given, strict=True)
+        }
+        context = CallContext(method.ObjectId, binding.name, caller(), datetime.now(UTC))
+        result = await self._within_time(binding, context, arguments)
+        result.InputArgumentResults = results if result.StatusCode.is_good() else []
+        return result
+
+    async def _within_time(
+        self, binding: Binding, context: CallContext, arguments: Mapping[str, object]
+    ) -> ua.CallMethodResult:
+        if len(self._tasks) >= MAX_RUNNING:
+            return _status(S.BadTooManyOperations)
+        work = self._tasks.start(self._answer(binding, context, arguments))
+        done, _ = await asyncio.wait({work}, timeout=binding.time_limit)
+        if not done:
+            log.warning("%s: no answer within %g s", binding.name, binding.time_limit)
+            return _status(S.BadTimeout)
+        return _status(S.BadShutdown) if work.cancelled() else work.result()
+
+    async def _answer(
+        self, binding: Binding, context: CallContext, arguments: Mapping[str, object]
+    ) -> ua.CallMethodResult:
+        try:
+            if binding.needs_request_id and not arguments.get("request_id"):
+                raise MalformedRequest("RequestId", f"1 to {MAX_STRING} characters", "nothing")
+            answer = await binding.handler(context, **arguments)
+            made = outputs(binding.outputs, _shortened(answer))
+        except TraceError as refused:
+            return self._refusal(binding, refused)
+        except StoreError as e:
+            log.error("%s: %s", binding.name, e)
+            return _status(S.BadResourceUnavailable)
+        except TimeoutError:
+            return _status(S.BadTimeout)
+        except ua.uaerrors.UaStatusCodeError as e:
+            return _status(e.code)
+        except Exception:
+            log.exception("%s on %s failed", binding.name, context.object_id.to_string())
+            return _status(S.BadInternalError)
+        return ua.CallMethodResult(OutputArguments=made)
+
+    def _refusal(self, binding: Binding, refused: TraceError) -> ua.CallMethodResult:
+        names = {argument.key for argument in binding.outputs}
+        if "status" not in names:
+            return _status(S.BadInvalidState)
+        answer: dict[str, object] = {"status": int(refused.status)}
+        if "status_text" in names:
+            answer["status_text"] = str(refused)[:MAX_STRING]
+        return ua.CallMethodResult(
+            StatusCode=self.refusal_code, OutputArguments=outputs(binding.outputs, answer)
+        )
+
+    def _binding(self, method_id: ua.NodeId) -> Binding | None:
+        return self._bindings.get(self._declared_by.get(method_id, method_id))
+
+    def _belongs(self, node: NodeData, method_id: ua.NodeId) -> bool:
+        """True where the method is a component of the object or of its type (or a supertype)."""
+        if _has_method(node, method_id):
+            return True
+        type_id = type_definition(node)
+        for ancestor in () if type_id is None else self._types.lineage(type_id):
+            above = self._space.get(ancestor)
+            if above is not None and _has_method(above, method_id):
+                return True
+        return False
+
+    def _property(self, node: NodeData, name: str) -> object:
+        for link in node.references:
+            if link.IsForward and link.BrowseName.Name == name:
+                return attribute(self._space[link.NodeId], AttributeIds.Value)
+        return None
+
+
+def _has_method(node: NodeData, method_id: ua.NodeId) -> bool:
+    return any(link.IsForward and link.NodeId == method_id for link in node.references)
+
+
+def _shortened(answer: Mapping[str, object] | None) -> Mapping[str, object] | None:
+    text = None if answer is None else answer.get("status_text")
+    if answer is None or not isinstance(text, str) or len(text) <= MAX_STRING:
+        return answer
+    return {**answer, "status_text": text[:MAX_STRING]}
+
+
+def _status(code: int) -> ua.CallMethodResult:
+    return ua.CallMethodResult(StatusCode=ua_status(code))

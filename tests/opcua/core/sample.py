@@ -1,0 +1,167 @@
+"""A small plant to serve: two stations, a folder of 12,000 virtual units, one booking method."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asyncua import ua
+from asyncua.server.address_space import NodeData
+from asyncua.ua.object_ids import ObjectIds
+
+from tracenode.models.errors import ItemOnHold, JournalDown
+from tracenode.server.opcua.core import TraceServer
+from tracenode.server.opcua.gateway import CallContext
+from tracenode.server.opcua.ids import ua_id
+from tracenode.server.opcua.nodes import data_value, object_node, reference, variable_node
+from tracenode.server.opcua.virtual import Listing, Page
+
+UNITS = 12_000
+STATION_TYPE = ua_id(1002, 2)
+OPERATION_EVENT = ua_id(1011, 2)
+SAMPLE_EVENT = ua_id(1010, 2)
+ORGANIZES = ua_id(ObjectIds.Organizes)
+HAS_COMPONENT = ua_id(ObjectIds.HasComponent)
+HAS_NOTIFIER = ua_id(ObjectIds.HasNotifier)
+STRING = ua_id(ObjectIds.String)
+
+
+def site(text: str) -> ua.NodeId:
+    return ua_id(text, 3)
+
+
+def name(text: str) -> ua.QualifiedName:
+    return ua.QualifiedName(text, ua.UInt16(3))
+
+
+class Units:
+    """A source and listing of units SN00000 ... with one variable, `State`."""
+
+    reference_type = ORGANIZES
+    forward = True
+    node_class = ua.NodeClass.Object
+
+    def __init__(self) -> None:
+        self.keys = [f"SN{number:05}" for number in range(UNITS)]
+        self.states = dict.fromkeys(self.keys, "Registered")
+        self.made = 0
+
+    def node(self, node_id: ua.NodeId) -> NodeData | None:
+        key, _, member = str(node_id.Identifier).removeprefix("Item/").partition("#")
+        if key not in self.states:
+            return None
+        self.made += 1
+        unit, state = site(f"Item/{key}"), site(f"Item/{key}#State")
+        if member == "State":
+            node = variable_node(
+                node_id, name("State"), STRING, data_value(self.states[key], ua.VariantType.String)
+            )
+            node.references.append(
+                reference(unit, HAS_COMPONENT, name(key), ua.NodeClass.Object, forward=False)
+            )
+            return node
+        if member:
+            return None
+        node = object_node(node_id, name(key), ua_id(ObjectIds.BaseObjectType))
+        node.references.append(
+            reference(state, HAS_COMPONENT, name("State"), ua.NodeClass.Variable)
+        )
+        return node
+
+    def listings(self, node_id: ua.NodeId) -> Sequence[Listing]:
+        return ()
+
+    def page(self, after: str | None, limit: int) -> Page:
+        start = 0 if after is None else bisect_right(self.keys, after)
+        keys = self.keys[start : start + limit]
+        more = start + limit < len(self.keys)
+        return Page([self._link(key) for key in keys], keys[-1] if more else None)
+
+    def find(self, name: ua.QualifiedName) -> ua.ReferenceDescription | None:
+        key = name.Name or ""
+        return self._link(key) if name.NamespaceIndex == 3 and key in self.states else None
+
+    @staticmethod
+    def _link(key: str) -> ua.ReferenceDescription:
+        return reference(site(f"Item/{key}"), ORGANIZES, name(key), ua.NodeClass.Object)
+
+
+@dataclass
+class Sample:
+    server: TraceServer
+    units: Units
+    stations: dict[str, dict[str, ua.NodeId]] = field(default_factory=dict)
+    calls: list[tuple[CallContext, dict[str, object]]] = field(default_factory=list)
+
+    async def book(
+        self,
+        call: CallContext,
+        *,
+        request_id: str | None,
+        item_id: str | None,
+        reason: str | None,
+        quantity: float | None,
+        count: int | None,
+        values: tuple[float, ...],
+    ) -> dict[str, object]:
+        """The handler of Book; the item's name says how it ends."""
+        given: dict[str, object] = {
+            "request_id": request_id,
+            "item_id": item_id,
+            "reason": reason,
+            "quantity": quantity,
+            "count": count,
+            "values": values,
+        }
+        self.calls.append((call, given))
+        match item_id:
+            case "HELD":
+                raise ItemOnHold("HELD", "H-1", "because " + "x" * 300)
+            case "DOWN":
+                raise JournalDown("disk full")
+            case "BROKEN":
+                raise ZeroDivisionError
+            case "SLOW":
+                await asyncio.sleep(1.0)
+            case "STUCK":
+                await asyncio.sleep(30.0)
+        return {"event_sequence": len(self.calls), "item_ids": ["A", "B"]}
+
+
+async def sample_server(server: TraceServer, nodeset: Path) -> Sample:
+    """Fill a server that does not listen yet."""
+    await server.open()
+    await server.import_nodeset(nodeset)
+    objects = ua_id(ObjectIds.ObjectsFolder)
+    folder = ua_id(ObjectIds.FolderType)
+    book = server.book
+    book.add(object_node(site("Plant"), name("Plant"), folder, notifier=True), objects, ORGANIZES)
+    book.link(ua_id(ObjectIds.Server), HAS_NOTIFIER, site("Plant"))
+    book.add(object_node(site("Items"), name("Items"), folder), site("Plant"), ORGANIZES)
+    units = Units()
+    sample = Sample(server, units)
+    for station in ("OP10", "OP20"):
+        sample.stations[station] = server.instances.create(
+            STATION_TYPE,
+            site(f"St/{station}"),
+            station,
+            parent=site("Plant"),
+            optional=["Current.Torque"],
+            values={"StationId": station, "Limits": [1.0, 2.0, 3.0]},
+            writable=["Current.ItemId", "Limits"],
+            notifier=True,
+        )
+        book.link(site("Plant"), HAS_NOTIFIER, site(f"St/{station}"))
+    server.gateway.bind_type(
+        STATION_TYPE,
+        {"Book": sample.book},
+        bounds={"Count": (0, 100)},
+        needs_request_id=True,
+        time_limit=2.0,
+    )
+    server.virtual.mount("Item", units)
+    server.virtual.mount_listing(site("Items"), units)
+    return sample
