@@ -1,0 +1,72 @@
+"""Master data from CSV: the header tells the kind, every fault is named, nothing is guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tracenode.models.errors import ConfigError
+from tracenode.models.events import Master, Receive
+from tracenode.server.master_import import read_master
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read_master(text, "file.csv")
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_materials_with_a_semicolon() -> None:
+    (booking,) = read_master("material;kind;unit\nCOIL;lot;kg\n", "m.csv")
+    assert booking.event == Master(kind="material", key="COIL", data={"kind": "lot", "unit": "KGM"})
+    assert booking.request_id == ""
+
+
+def test_the_steps_of_a_route_become_one_record() -> None:
+    text = "material,step,station,recipe\nPUMP,mount,OP10,\nPUMP,test,OP30,R7\n"
+    (booking,) = read_master(text, "r.csv")
+    assert isinstance(booking.event, Master)
+    assert booking.event.data == {
+        "steps": [
+            {"step": "mount", "station": "OP10"},
+            {"step": "test", "station": "OP30", "recipe": "R7"},
+        ]
+    }
+
+
+def test_bill_of_material_and_orders() -> None:
+    (bom,) = read_master("material,component,quantity,unit,position\nP,M,1,H87,left\n", "b.csv")
+    assert isinstance(bom.event, Master)
+    assert bom.event.data == {
+        "components": [{"component": "M", "quantity": "1 H87", "position": "left"}]
+    }
+    (order,) = read_master("order,material,quantity,unit\n4711,P,10,pcs\n", "o.csv")
+    assert isinstance(order.event, Master)
+    assert (order.event.key, order.event.data) == ("4711", {"material": "P", "quantity": "10 H87"})
+
+
+def test_the_same_lot_twice_is_one_request() -> None:
+    text = "material,lot,quantity,unit\nCOIL,L1,12.5,kg\n"
+    (first,), (again,) = read_master(text, "a.csv"), read_master(text, "b.csv")
+    assert isinstance(first.event, Receive)
+    assert str(first.event.quantity) == "12.5 KGM"
+    assert first.request_id == again.request_id != ""
+
+
+def test_every_fault_is_named_with_its_line() -> None:
+    found = faults("material,kind,unit\nA,unit,\nB,box,\nC,lot,parsec\n,lot,\nD,unit,,more\n")
+    assert [fault.split(":")[0] for fault in found] == [
+        "line 5, material",
+        "line 6",
+        "line 3",
+        "line 4",
+    ]
+
+
+def test_an_unknown_header_lists_the_known_ones() -> None:
+    (fault,) = faults("serial,colour\n1,red\n")
+    assert "serial, colour" in fault
+    assert "lot: material, lot" in fault
+
+
+def test_a_quantity_without_unit_is_refused() -> None:
+    assert "unit beside the quantity" in faults("material,lot,quantity\nA,L1,5\n")[0]
