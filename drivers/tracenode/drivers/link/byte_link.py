@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from typing import Final, Protocol
 
 from tracenode.models.errors import LinkLost
@@ -19,8 +21,14 @@ class ByteLink(Protocol):
     name: str
     """The endpoint as a person knows it; stands in every LinkLost."""
 
+    @property
+    def arrived(self) -> float:
+        """When the first byte of what was read last came (`time.monotonic`): with a slow consumer
+        well before it was read."""
+        ...
+
     async def read(self) -> bytes:
-        """Wait for bytes; return all that are there, at least one.
+        """Wait for bytes; return those that came together, at least one.
 
         Raises:
             LinkLost: the connection is gone, and every byte that came before was returned.
@@ -28,7 +36,7 @@ class ByteLink(Protocol):
         ...
 
     def received(self) -> bytes:
-        """Return what a `read` would give now, without waiting; empty where there is nothing."""
+        """Return everything that is there, without waiting; empty where there is nothing."""
         ...
 
     async def write(self, data: bytes) -> None:
@@ -49,12 +57,14 @@ class Inbox:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._bytes = bytearray()
+        self.arrived = 0.0
+        self._chunks: deque[tuple[float, bytes]] = deque()
+        self._size = 0
         self._lost: str | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._bytes)
+        return self._size
 
     @property
     def lost(self) -> str | None:
@@ -62,7 +72,8 @@ class Inbox:
         return self._lost
 
     def put(self, data: bytes) -> None:
-        self._bytes += data
+        self._chunks.append((time.monotonic(), data))
+        self._size += len(data)
         self._wake()
 
     def lose(self, reason: str) -> None:
@@ -73,17 +84,21 @@ class Inbox:
 
     def take(self) -> bytes:
         """Everything that is there, perhaps nothing."""
-        data = bytes(self._bytes)
-        self._bytes.clear()
+        if not self._chunks:
+            return b""
+        self.arrived = self._chunks[0][0]
+        data = b"".join(chunk for _, chunk in self._chunks)
+        self._chunks.clear()
+        self._size = 0
         return data
 
     async def wait(self) -> bytes:
-        """Wait for bytes and take them all.
+        """Wait for bytes and take those that came together.
 
         Raises:
             LinkLost: nothing is left and nothing will come.
         """
-        while not self._bytes:
+        while not self._chunks:
             if self._lost is not None:
                 raise LinkLost(self.name, self._lost)
             self._waiter = asyncio.get_running_loop().create_future()
@@ -91,7 +106,9 @@ class Inbox:
                 await self._waiter
             finally:
                 self._waiter = None
-        return self.take()
+        self.arrived, data = self._chunks.popleft()
+        self._size -= len(data)
+        return data
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -107,6 +124,10 @@ class MemoryLink:
         self._room = asyncio.Event()
         self._room.set()
         self._peer: MemoryLink = self
+
+    @property
+    def arrived(self) -> float:
+        return self._inbox.arrived
 
     async def read(self) -> bytes:
         data = await self._inbox.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -158,6 +159,7 @@ class ThreadedLink:
 
     def __init__(self, name: str, port: serial.Serial, threads: ThreadPoolExecutor) -> None:
         self.name = name
+        self.arrived = 0.0
         self._port, self._threads = port, threads
         self._reading: asyncio.Future[bytes] | None = None
         self._closed = False
@@ -209,6 +211,7 @@ class ThreadedLink:
         data = b""
         while not data and not self._closed:
             data = self._port.read(1)
+        self.arrived = time.monotonic()
         if data and (more := self._port.in_waiting):
             data += self._port.read(more)
         return data

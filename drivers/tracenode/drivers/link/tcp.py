@@ -72,6 +72,10 @@ class ListenLink:
         self.name = peer.name
         self._peer, self._server = peer, server
 
+    @property
+    def arrived(self) -> float:
+        return self._peer.arrived
+
     async def read(self) -> bytes:
         return await self._peer.read()
 

@@ -30,6 +30,10 @@ class TransportLink(asyncio.Protocol):
         self._closed = asyncio.Event()
 
     # ------------------------------------------------------------- the seam
+    @property
+    def arrived(self) -> float:
+        return self._inbox.arrived
+
     async def read(self) -> bytes:
         data = await self._inbox.wait()
         self._resume()
@@ -99,6 +103,6 @@ class TransportLink(asyncio.Protocol):
         self._writable.set()
 
     def _resume(self) -> None:
-        if self._paused and self._transport is not None:
+        if self._paused and len(self._inbox) < HIGH_WATER and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
