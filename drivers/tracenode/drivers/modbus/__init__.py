@@ -1,0 +1,1 @@
+"""Modbus TCP and RTU: addresses, block planning, the guarded link, the polling driver."""
