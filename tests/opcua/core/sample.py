@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from asyncua import ua
@@ -14,6 +15,7 @@ from asyncua.ua.object_ids import ObjectIds
 
 from tracenode.models.errors import ItemOnHold, JournalDown
 from tracenode.server.opcua.core import TraceServer
+from tracenode.server.opcua.events import Event
 from tracenode.server.opcua.gateway import CallContext
 from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.nodes import data_value, object_node, reference, variable_node
@@ -35,6 +37,27 @@ def site(text: str) -> ua.NodeId:
 
 def name(text: str) -> ua.QualifiedName:
     return ua.QualifiedName(text, ua.UInt16(3))
+
+
+def call_station(call: CallContext) -> str:
+    return str(call.object_id.Identifier).removeprefix("St/")
+
+
+def operation(sequence: int, *, station: str = "OP10", item: str = "SN1") -> Event:
+    return Event(
+        event_type=OPERATION_EVENT,
+        source=site(f"St/{station}"),
+        source_name=station,
+        event_id=b"record-%d" % sequence,
+        time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        message=f"{item} completed {station}",
+        severity=100,
+        fields={
+            "EventSequence": ua.Variant(sequence, ua.VariantType.UInt64),
+            "ItemId": ua.Variant(item, ua.VariantType.String),
+            "Evaluation": ua.Variant(1, ua.VariantType.Int32),
+        },
+    )
 
 
 class Units:
@@ -124,10 +147,15 @@ class Sample:
                 raise JournalDown("disk full")
             case "BROKEN":
                 raise ZeroDivisionError
+            case "EVENT":
+                await self.server.events.emit(operation(7, station=call_station(call)))
+            case "SN00300":
+                self.units.states["SN00300"] = reason or ""
+                await self.server.virtual.refresh([site("Item/SN00300#State")])
             case "SLOW":
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(0.4)
             case "STUCK":
-                await asyncio.sleep(30.0)
+                await asyncio.sleep(1.2)
         return {"event_sequence": len(self.calls), "item_ids": ["A", "B"]}
 
 
@@ -160,7 +188,7 @@ async def sample_server(server: TraceServer, nodeset: Path) -> Sample:
         {"Book": sample.book},
         bounds={"Count": (0, 100)},
         needs_request_id=True,
-        time_limit=2.0,
+        time_limit=0.6,
     )
     server.virtual.mount("Item", units)
     server.virtual.mount_listing(site("Items"), units)

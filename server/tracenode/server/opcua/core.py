@@ -80,7 +80,7 @@ class TraceServer:
         logging.getLogger("asyncua").setLevel(logging.WARNING)  # it logs every request at info
         self._core = TraceInternalServer(AnonymousOnly())
         self.engine = Engine(iserver=self._core)
-        self.book = AddressBook(self.space)
+        self.book = AddressBook(self.space, self.events.forget)
         self.values = Values(self.space, self.types)
         self.instances = Instantiator(self.space, self.types, self.book, self.gateway)
         self._started = False

@@ -43,7 +43,7 @@ class TraceInternalServer(InternalServer):
         self.max_sessions = 200
         self.max_connections = 400
         self.max_subscriptions = 1_000
-        self.max_unacked_messages_per_subscription = 100
+        self.max_unacked_messages_per_subscription = 30
         self.max_pending_messages_per_connection = 10_000  # see transport: reading stops before
         self.allow_remote_admin = False
         space = TraceAddressSpace()
@@ -52,7 +52,7 @@ class TraceInternalServer(InternalServer):
         self.types = TypeTree(space)
         self.attribute_service = AttributeService(space)
         self.view_service: TraceView = TraceView(space, self.types)
-        self.gateway = MethodGateway(space, self.types, self.tasks)
+        self.gateway = MethodGateway(space, self.types)
         self.method_service.stop()
         self.method_service = self.gateway
         self.node_mgt_service = NodeManagementService(space)
@@ -108,6 +108,7 @@ class TraceInternalServer(InternalServer):
             with suppress(asyncio.CancelledError):
                 await self.time_task
             self.time_task = None
+        await self.gateway.running.close(STOP_PATIENCE)
         await self.tasks.close(STOP_PATIENCE)
         for session in self.sessions:
             await session.close_session(True)

@@ -77,7 +77,7 @@ class EventBus:
         self._notifiers: dict[ua.NodeId, frozenset[ua.NodeId]] = {}
 
     def forget(self) -> None:
-        """Drop the remembered notifier hierarchy; call it after references were added."""
+        """Drop the remembered notifier hierarchy; `AddressBook` does after every change."""
         self._notifiers.clear()
 
     async def emit(self, event: Event) -> None:

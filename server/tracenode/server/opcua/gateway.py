@@ -93,12 +93,12 @@ class MethodGateway(MethodService):
     to OPC 11030 5.
     """
 
-    def __init__(self, space: TraceAddressSpace, types: TypeTree, tasks: Tasks) -> None:
+    def __init__(self, space: TraceAddressSpace, types: TypeTree) -> None:
         super().__init__(space)
         self.refusal_code = ua.StatusCode()
         self._space = space
         self._types = types
-        self._tasks = tasks
+        self.running = Tasks()
         self._bindings: dict[ua.NodeId, Binding] = {}
         self._declared_by: dict[ua.NodeId, ua.NodeId] = {}
 
@@ -209,9 +209,9 @@ class MethodGateway(MethodService):
     async def _within_time(
         self, binding: Binding, context: CallContext, arguments: Mapping[str, object]
     ) -> ua.CallMethodResult:
-        if len(self._tasks) >= MAX_RUNNING:
+        if len(self.running) >= MAX_RUNNING:
             return _status(S.BadTooManyOperations)
-        work = self._tasks.start(self._answer(binding, context, arguments))
+        work = self.running.start(self._answer(binding, context, arguments))
         done, _ = await asyncio.wait({work}, timeout=binding.time_limit)
         if not done:
             log.warning("%s: no answer within %g s", binding.name, binding.time_limit)

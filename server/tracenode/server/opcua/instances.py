@@ -51,6 +51,7 @@ class Instantiator:
         self._types = types
         self._book = book
         self._gateway = gateway
+        self._shared: dict[ua.NodeId, dict[AttributeIds, SharedAttribute]] = {}
 
     def create(
         self,
@@ -64,7 +65,7 @@ class Instantiator:
         values: Mapping[str, Any] | None = None,
         display: str | None = None,
         description: str | None = None,
-        notifier: bool | None = None,
+        notifier: bool = False,
         writable: Collection[str] = (),
         initial_status: int = StatusCodes.BadWaitingForInitialData,
     ) -> dict[str, ua.NodeId]:
@@ -72,7 +73,7 @@ class Instantiator:
 
         A member's id is its parent's with `.` and its browse name. `optional`, `writable` and the
         keys of `values` are such paths; an optional member inside an optional one needs both.
-        `notifier`: whether clients subscribe to its events; None takes what the type says.
+        `notifier`: whether clients subscribe to its events.
         `reference_type` from the parent defaults to HasComponent. A variable without a value has
         `initial_status` until `Values.set`.
 
@@ -81,8 +82,6 @@ class Instantiator:
             DuplicateNode: an id that exists already, or no such parent.
         """
         kind = self._space[type_id]
-        if notifier is None:
-            notifier = False
         node = object_node(
             node_id,
             ua.QualifiedName(name, node_id.NamespaceIndex),
@@ -190,11 +189,7 @@ class Instantiator:
                 continue
             name = link.BrowseName
             copy = NodeData(_below(node_id, name.Name or ""))
-            copy.attributes = {
-                key: SharedAttribute(cell.value)
-                for key, cell in target.attributes.items()
-                if key != A.NodeId and cell.value is not None
-            }
+            copy.attributes = dict(self._constants(target))
             copy.attributes[A.NodeId] = AttributeValue(
                 ua.DataValue(ua.Variant(copy.nodeid, ua.VariantType.NodeId))
             )
@@ -204,6 +199,17 @@ class Instantiator:
                 if kept.IsForward and kept.ReferenceTypeId == ua_id(ObjectIds.HasTypeDefinition)
             ]
             self._book.add(copy, node_id, link.ReferenceTypeId)
+
+    def _constants(self, declared: NodeData) -> dict[AttributeIds, SharedAttribute]:
+        """Return a declaration's attributes, the id apart, to be shared by all copies of it."""
+        known = self._shared.get(declared.nodeid)
+        if known is None:
+            known = self._shared[declared.nodeid] = {
+                key: SharedAttribute(cell.value)
+                for key, cell in declared.attributes.items()
+                if key != A.NodeId and cell.value is not None
+            }
+        return known
 
     def _type_name(self, type_id: ua.NodeId) -> str:
         node = self._space.get(type_id)

@@ -7,7 +7,7 @@ constant attributes are shared between nodes (`SharedAttribute`, copied on the f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -237,8 +237,10 @@ def type_definition(node: NodeData) -> ua.NodeId | None:
 class AddressBook:
     """Adds nodes and references directly; every cost is per node, never per sibling."""
 
-    def __init__(self, space: AddressSpace) -> None:
+    def __init__(self, space: AddressSpace, changed: Callable[[], None]) -> None:
+        """`changed` is called after every change of references."""
         self._space = space
+        self._changed = changed
 
     def add(self, node: NodeData, parent: ua.NodeId, reference_type: ua.NodeId) -> None:
         """Add `node` below `parent`, with references in both directions.
@@ -259,6 +261,7 @@ class AddressBook:
         node.references.append(reference_to(above, reference_type, forward=False))
         self._space[node_id] = node
         above.references.append(reference_to(node, reference_type))
+        self._changed()
 
     def add_many(
         self, nodes: Iterable[NodeData], parent: ua.NodeId, reference_type: ua.NodeId
@@ -283,6 +286,7 @@ class AddressBook:
         ):
             ends[0].references.append(reference_to(ends[1], reference_type))
             ends[1].references.append(reference_to(ends[0], reference_type, forward=False))
+            self._changed()
 
     def remove(self, node_id: ua.NodeId) -> None:
         """Remove one node and the references to it from the nodes it refers to."""
@@ -294,3 +298,4 @@ class AddressBook:
             if other is not None:
                 other.references[:] = [r for r in other.references if r.NodeId != node_id]
         del self._space[node_id]
+        self._changed()

@@ -104,7 +104,9 @@ class TraceProcessor(UaProcessor):
         elif typeid == ACTIVATE and self.session is None:
             self._check_reactivation(requesthdr.AuthenticationToken)
         elif (typeid == ACTIVATE or typeid not in WITHOUT_SESSION) and (
-            self.session is None or requesthdr.AuthenticationToken != self.session.auth_token
+            self.session is None
+            or self.session.channel is not self
+            or requesthdr.AuthenticationToken != self.session.auth_token
         ):
             raise ServiceError(S.BadSessionIdInvalid)
         if typeid in (BROWSE_NEXT, WRITE):
@@ -115,6 +117,8 @@ class TraceProcessor(UaProcessor):
             policy = self._connection.security_policy
             self.session.channel_certificate = policy.peer_certificate
             self.session.channel_policy = policy.URI, policy.Mode
+        if typeid in (CREATE, ACTIVATE) and self.session is not None:
+            self.session.channel = self
         return answer
 
     async def _own_service(self, typeid: Any, requesthdr: Any, seqhdr: Any, body: Any) -> bool:
@@ -174,6 +178,9 @@ class TraceProcessor(UaProcessor):
 
     async def close(self) -> None:
         """The connection is lost: notifications wait for the client to come back, none is sent."""
+        if self.session is not None and self.session.channel is not self:
+            # it has moved to another connection, and lives on
+            self.session = None  # pyright: ignore[reportIncompatibleVariableOverride]
         self._publish_requests.clear()
         self._publish_results_subs.clear()
         await super().close()  # type: ignore[no-untyped-call]

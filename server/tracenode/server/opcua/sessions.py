@@ -59,6 +59,7 @@ class TraceSession(InternalSession):
         super().__init__(*args, **kwargs)
         self.points = ContinuationPoints()
         self.application_uri = ""
+        self.channel: object = None
         self.channel_certificate: bytes | None = None
         self.channel_policy: tuple[str, Any] | None = None
         if self.external:  # asyncua's tokens are counters

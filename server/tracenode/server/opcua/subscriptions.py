@@ -40,6 +40,8 @@ MAX_ITEMS_PER_SUBSCRIPTION = 20_000
 MAX_ITEMS_PER_CALL = 10_000
 MAX_QUEUED = 20_000
 """Notifications that one subscription holds; past it the item's oldest goes."""
+MAX_PER_MESSAGE = 1_000
+"""Notifications in one message; the rest follows with the next Publish request."""
 EVENT_QUEUE = 1_000
 """Queue of an event item that asks for 0 (default) or 1 (the server's minimum)."""
 
@@ -187,8 +189,10 @@ class TraceItems(MonitoredItemService):
 class TraceSubscription(InternalSubscription):
     """One subscription; what it holds for a silent client is bounded."""
 
-    def __init__(self, *args: Any, types: TypeTree, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, types: TypeTree, per_message: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._per_message = min(per_message or MAX_PER_MESSAGE, MAX_PER_MESSAGE)
+        self._queued = 0
         self.items = TraceItems(self, self.monitored_item_srv.aspace, types)
         self.monitored_item_srv = self.items
 
@@ -196,13 +200,58 @@ class TraceSubscription(InternalSubscription):
         self, mid: int, eventdata: Any, size: int, queue: dict[int, list[Any]]
     ) -> None:
         held = queue.get(mid)
-        if held:
-            queued = sum(map(len, queue.values())) if len(held) >= size // 2 else 0
-            if (size and len(held) >= size) or queued >= MAX_QUEUED:
-                del held[0]
-            held.append(eventdata)
+        if held is None:
+            self._queued += 1
+            await super()._enqueue_event(mid, eventdata, size, queue)
             return
-        await super()._enqueue_event(mid, eventdata, size, queue)
+        if (size and len(held) >= size) or self._queued >= MAX_QUEUED:
+            del held[0]
+        else:
+            self._queued += 1
+        held.append(eventdata)
+
+    async def publish_results(self, requestdata: Any = None) -> bool:
+        """Send what is queued, in as many messages as there are Publish requests for."""
+        sent = await super().publish_results(requestdata)
+        while sent and self._queued and self._publishing_enabled:
+            if not await super().publish_results():
+                break
+        return sent
+
+    def _pop_publish_result(self) -> ua.PublishResult:
+        result = super()._pop_publish_result()
+        result.MoreNotifications = bool(self._queued) and self._publishing_enabled
+        return result
+
+    def _pop_triggered_datachanges(self, result: ua.PublishResult) -> None:
+        taken = self._take(self._triggered_datachanges, self._per_message)
+        if taken:
+            notification = ua.DataChangeNotification()
+            notification.MonitoredItems = taken
+            result.NotificationMessage.NotificationData.append(notification)
+
+    def _pop_triggered_events(self, result: ua.PublishResult) -> None:
+        before = result.NotificationMessage.NotificationData
+        room = self._per_message - (len(before[0].MonitoredItems) if before else 0)
+        taken = self._take(self._triggered_events, room)
+        if taken:
+            notification = ua.EventNotificationList()
+            notification.Events = taken
+            result.NotificationMessage.NotificationData.append(notification)
+
+    def _take(self, queue: dict[int, list[Any]], room: int) -> list[Any]:
+        taken: list[Any] = []
+        while queue and room > len(taken):
+            item_id = next(iter(queue))
+            held = queue[item_id]
+            part = held[: room - len(taken)]
+            taken += part
+            if len(part) == len(held):
+                del queue[item_id]
+            else:
+                del held[: len(part)]
+        self._queued -= len(taken)
+        return taken
 
     def republish(self, nb: int) -> ua.NotificationMessage:
         """Return a message that was not acknowledged; it stays until it is.
@@ -271,6 +320,7 @@ class TraceSubscriptions(SubscriptionService):
             max_queue_size=self.iserver.max_monitored_item_queue_size,
             publishing_enabled=params.PublishingEnabled,
             types=self._types,
+            per_message=int(params.MaxNotificationsPerPublish),
         )
         await subscription.start()
         self.subscriptions[number] = subscription
