@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from tracenode.models.readings import Point, Reading, Scan, Value
 
-__all__ = ["Driver", "DriverStats", "Sink"]
+__all__ = ["Degradable", "Driver", "DriverStats", "Sink"]
 
 
 @dataclass(slots=True)
@@ -73,7 +73,8 @@ class Driver(Protocol):
         """Close the link; safe to call twice."""
 
     async def run(self, sink: Sink) -> None:
-        """Deliver until cancelled.
+        """Deliver until cancelled; begin with the state of every point, changed or not, since the
+        supervisor has degraded what was delivered before the link was lost.
 
         Raises:
             DriverError: the link is gone or the device misbehaves.
@@ -86,3 +87,14 @@ class Driver(Protocol):
             NoAnswer: the outcome is unknown.
             DeviceException: the device refused.
         """
+
+
+@runtime_checkable
+class Degradable(Protocol):
+    """A driver whose device may be unwell while its link is up; the supervisor looks once a
+    second."""
+
+    @property
+    def degraded(self) -> str:
+        """What is wrong, in words; empty while all is well."""
+        ...

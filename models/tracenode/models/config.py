@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from tracenode.models.errors import ConfigError, ConfigProblem
+from tracenode.models.errors import BadSetting, ConfigError, ConfigProblem
 
 __all__ = [
     "DEFAULT_ENDPOINT",
@@ -239,7 +239,8 @@ def _path(loc: tuple[int | str, ...], at: str) -> str:
 def _expected(detail: ErrorDetails) -> str:
     context: Mapping[str, Any] = detail.get("ctx") or {}
     if detail["type"] == "value_error":
-        return str(context["error"])
+        error = context["error"]
+        return error.expected if isinstance(error, BadSetting) else str(error)
     if "pattern" in context:
         return f"text of the form {context['pattern']}"
     return detail["msg"].removeprefix("Input should be ").removeprefix("a valid ")

@@ -1,0 +1,104 @@
+"""Drivers by name: ours, and those of other packages through the entry-point group.
+
+A package brings a driver with a function that returns a `Make`, called once per server, so that its
+devices can share what they must (a bus, a session):
+
+    [project.entry-points."tracenode.drivers"]
+    scale = "acme_scale:scales"
+
+    def scales() -> Make:
+        return lambda config, at: Scale(config.id, opener(parse_link(config.link)))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final, TypeAlias
+
+from tracenode.drivers.driver import Driver
+from tracenode.models.config import DeviceConfig
+from tracenode.models.errors import ConfigError, ConfigProblem
+
+__all__ = ["GROUP", "Drivers", "Make", "installed_drivers"]
+
+GROUP: Final = "tracenode.drivers"
+
+Make: TypeAlias = Callable[[DeviceConfig, str], Driver]
+"""A device's table and its path in the file (`devices[2]`) -> its driver, without touching
+hardware; raises ConfigError with every fault of the table."""
+
+
+def _readers() -> dict[str, Make]:
+    from tracenode.drivers.rfid.configured import configured_rfid
+    from tracenode.drivers.scanner.configured import Claims, configured_scanner
+
+    claims: Claims = {}
+    return {
+        "scanner": lambda config, at: configured_scanner(config, claims, at),
+        "rfid": lambda config, at: configured_rfid(config, claims, at),
+    }
+
+
+def _modbus() -> dict[str, Make]:
+    from tracenode.drivers.modbus.guard import Links
+    from tracenode.drivers.modbus.poller import modbus_device
+
+    links = Links()
+    return {"modbus": lambda config, at: modbus_device(config, links, at)}
+
+
+BUILT_IN: Final[dict[str, Callable[[], dict[str, Make]]]] = {
+    "modbus": _modbus,
+    "rfid": _readers,
+    "scanner": _readers,
+}
+"""Name -> what makes it and its relatives; imported when a device asks for it."""
+
+
+@cache
+def _foreign() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in BUILT_IN}
+
+
+def installed_drivers() -> Sequence[str]:
+    """Every name that a device's `driver` may have; none is imported for that."""
+    return sorted({*BUILT_IN, *_foreign()})
+
+
+class Drivers:
+    """Makes the drivers of one server."""
+
+    def __init__(self) -> None:
+        self._makes: dict[str, Make] = {}
+
+    def make(self, config: DeviceConfig, at: str = "") -> Driver:
+        """Make the driver of a configured device; touches no hardware.
+
+        Raises:
+            ConfigError: an unknown driver, one that can't be imported, or every fault of the
+                device's table.
+        """
+        if config.driver not in self._makes:
+            where = f"{at}.driver" if at else "driver"
+            self._makes |= self._load(config, where)
+        return self._makes[config.driver](config, at)
+
+    def _load(self, config: DeviceConfig, where: str) -> dict[str, Make]:
+        name = config.driver
+        if name in BUILT_IN:
+            return BUILT_IN[name]()
+        if name not in _foreign():
+            names = installed_drivers()
+            near = get_close_matches(name, names, 1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            problem = ConfigProblem(where, f"{name!r}{hint}", f"one of {', '.join(names)}")
+            raise ConfigError(config.id, [problem])
+        point = _foreign()[name]
+        try:
+            return {name: point.load()()}
+        except (ImportError, AttributeError) as e:
+            found = f"{point.value}, which can't be imported: {e}"
+            raise ConfigError(config.id, [ConfigProblem(where, found, "a whole driver")]) from e
