@@ -1,0 +1,134 @@
+"""One open store: its lock, its writer (unless read-only) and its readers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tracenode.models.errors import StoreError
+from tracenode.server.store import database
+from tracenode.server.store.database import StoreIdentity, damage_named
+from tracenode.server.store.journal import Clock, Head, head_of, now
+from tracenode.server.store.lock import FileLock
+from tracenode.server.store.readers import Readers
+from tracenode.server.store.writer import Writer
+
+__all__ = ["Store"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What only the writing process has."""
+
+    lock: FileLock
+    connection: sqlite3.Connection
+    writer: Writer
+
+
+class Store:
+    """The database file, checked and open. `writer` is None where it was opened read-only."""
+
+    def __init__(
+        self,
+        path: Path,
+        identity: StoreIdentity,
+        readers: Readers,
+        writing: _Writing | None = None,
+    ) -> None:
+        self.path, self.identity, self.readers = path, identity, readers
+        self.writer = writing.writer if writing else None
+        self._writing = writing
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        site: str | None = None,
+        read_only: bool = False,
+        create: bool = False,
+        mmap: bool = True,
+        clock: Clock = now,
+    ) -> Self:
+        """Open a database and check its header, schema and last hashes.
+
+        `site` None takes the file's own; it is needed to create one. `create` makes a database
+        where none is. Read-only works beside a running server.
+
+        Raises:
+            SqliteTooOld, SchemaMismatch, DamagedDatabase: it can't be used, and what to do.
+            StoreLocked: another process has it open for writing.
+            StoreError: no such file, or the system refuses it.
+        """
+        database.check_library()
+        path = Path(path).resolve()
+        if read_only:
+            database.check_header(path)
+            with (
+                damage_named(path),
+                contextlib.closing(database.connect_reader(path, mmap=mmap)) as connection,
+            ):
+                identity = checked(connection, path, site)
+            return cls(path, identity, Readers(path, mmap=mmap))
+        with contextlib.ExitStack() as undo:
+            lock = undo.enter_context(FileLock(path))
+            if create and not path.exists():
+                if site is None:
+                    raise StoreError(f"{path}: a new database needs the name of its site")
+                database.create(path, site)
+            database.check_header(path)
+            with damage_named(path):
+                connection = database.connect_writer(path)
+                undo.callback(connection.close)
+                identity = checked(connection, path, site)
+                writer = Writer(connection, clock)
+            undo.pop_all()
+        return cls(path, identity, Readers(path, mmap=mmap), _Writing(lock, connection, writer))
+
+    async def head(self) -> Head:
+        """Return where the journal ends, as durable."""
+        if self.writer is not None:
+            return self.writer.head
+        return await self.readers.run(head_of)
+
+    def head_now(self) -> Head:
+        """As `head`, for callers without an event loop."""
+        return self.writer.head if self.writer is not None else self.readers.run_now(head_of)
+
+    async def aclose(self) -> None:
+        """As `close`, without blocking the event loop."""
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Finish what was asked, end the threads, give the lock back; harmless twice."""
+        if self.writer is not None:
+            self.writer.stop()
+        self.readers.close()
+        if self._writing is not None:
+            # Last of all, so that it folds the write-ahead log into the file.
+            self._writing.connection.close()
+            self._writing.lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def checked(connection: sqlite3.Connection, path: Path, site: str | None) -> StoreIdentity:
+    """Check an open file as every start does: identity, schema, last hashes."""
+    identity = database.identify(connection, path, site)
+    database.check_schema(connection, path)
+    database.check_tail(connection, path, identity)
+    return identity

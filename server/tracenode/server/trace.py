@@ -1,0 +1,159 @@
+"""The one door: record what happened, ask what is known.
+
+Whoever writes (a driver, a PLC, an MES, an import, the command line) calls `record`; whoever wants
+to know calls `ask`. Nothing is acknowledged or told before it is committed and synced
+(SEMANTICS S20).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from tracenode.models.errors import StoreError
+from tracenode.models.events import TraceEvent
+from tracenode.models.receipts import Receipt, Record, Requester
+from tracenode.server.store import journal, requests
+from tracenode.server.store.journal import Clock, Head
+from tracenode.server.store.recording import Request
+from tracenode.server.store.store import Store
+from tracenode.server.store.writer import Writer
+
+if TYPE_CHECKING:
+    from tracenode.models.answers import Question
+
+__all__ = ["Trace"]
+
+
+class Trace:
+    """One journal with its tables, open. Use it as a context manager, or `close` it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        site: str | None = None,
+        read_only: bool = False,
+        create: bool = False,
+        mmap: bool = True,
+        clock: Clock = journal.now,
+    ) -> Self:
+        """Open a database; see `Store.open` for what is checked and raised."""
+        return cls(
+            Store.open(path, site=site, read_only=read_only, create=create, mmap=mmap, clock=clock)
+        )
+
+    # -------------------------------------------------------------- recording
+    async def record(
+        self,
+        event: TraceEvent,
+        requester: Requester,
+        request_id: str = "",
+        *,
+        natural_key: str = "",
+        digest: bytes = b"",
+    ) -> Receipt:
+        """Book an event; return when the answer is durable. A refusal is an answer too.
+
+        The same `request_id` of the same requester with the same payload gets the stored answer
+        and has no second effect (SEMANTICS S14). `natural_key` recognises, within an hour, what
+        was booked under another request id. `digest`, 16 bytes, stands for the payload where the
+        event's fields do not. While 4,096 requests wait, the next one waits to be let in.
+
+        Raises:
+            JournalDown: the store failed; whether it was booked is unknown. Ask again with the
+                same request id.
+            StoreError: opened read-only.
+        """
+        return await self._writer.record(Request(event, requester, request_id, natural_key, digest))
+
+    def record_now(self, event: TraceEvent, requester: Requester, request_id: str = "") -> Receipt:
+        """As `record`, for callers without an event loop."""
+        return self._writer.record_now(Request(event, requester, request_id))
+
+    def subscribe(self, callback: Callable[[Sequence[Record]], None]) -> Callable[[], None]:
+        """Call `callback` on the event loop with the records of each commit, in journal order,
+        refusals too; return how to stop that. Replays and notes are not told."""
+        return self._writer.listen(callback)
+
+    @property
+    def healthy(self) -> bool:
+        """False from a failure of the store until it can be written again."""
+        return self.store.writer is None or self.store.writer.healthy
+
+    @property
+    def down_since(self) -> float | None:
+        """Since when nothing can be written, in seconds of `time.monotonic`; None: all is well."""
+        return None if self.store.writer is None else self.store.writer.down_since
+
+    @property
+    def fault(self) -> str:
+        """Why nothing can be written; empty while all is well."""
+        return "" if self.store.writer is None else self.store.writer.fault
+
+    # -------------------------------------------------------------- asking
+    async def ask(self, question: Question) -> Any:
+        """Answer a question of `models.answers` on a reading thread.
+
+        Raises:
+            TraceError: no answer, such as UnknownItem.
+            StoreError: the file can't be read.
+        """
+        from tracenode.server.genealogy import answer
+
+        return await self.store.readers.run(lambda connection: answer(connection, question))
+
+    def ask_now(self, question: Question) -> Any:
+        """As `ask`, for callers without an event loop."""
+        from tracenode.server.genealogy import answer
+
+        return self.store.readers.run_now(lambda connection: answer(connection, question))
+
+    async def records(self, from_sequence: int, limit: int) -> list[Record]:
+        """Return up to `limit` published records from EventSequence `from_sequence` on."""
+        return await self.store.readers.run(
+            lambda connection: journal.published(connection, from_sequence, limit)
+        )
+
+    async def last_request(self, requester: str) -> str:
+        """Return the id of the last answered request of a register mailbox; empty if none."""
+        return await self.store.readers.run(
+            lambda connection: requests.last_request(connection, requester)
+        )
+
+    @property
+    def head(self) -> Head:
+        """Where the journal durably ends. Blocks for one small read where opened read-only."""
+        return self.store.head_now()
+
+    # -------------------------------------------------------------- closing
+    async def aclose(self) -> None:
+        """As `close`, without blocking the event loop."""
+        await self.store.aclose()
+
+    def close(self) -> None:
+        """Finish what was asked and close; harmless twice."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _writer(self) -> Writer:
+        if self.store.writer is None:
+            raise StoreError(f"{self.store.path} is open read-only")
+        return self.store.writer
