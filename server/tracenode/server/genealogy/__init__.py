@@ -1,0 +1,41 @@
+"""The genealogy: questions to the store and their answers, as data and as networkx graphs.
+
+Rooms:
+
+- `questions`   `answer`: one question, one read transaction, one answer
+- `digraph`     `graph`: the same as `networkx.DiGraph`
+- `moment`      as of when, knowing what
+- `believed`    SQL for what is believed at a moment
+- `closure`     recursive closure and the edges it met, as SQL
+- `walk`        depths, paths and limits over edges in memory
+- `search`      closure and walk together, within node budget and deadline
+- `facts`       identity, state, holds of many items at once
+- `ends`        where a trace ends, and what became of a hit
+- `lineage`, `recall`, `path`, `history`, `detail`  one kind of answer each
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracenode.server.genealogy.questions import answer
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from tracenode.models.answers import Ingredients, PathBetween, WhereUsed
+    from tracenode.server.store.snapshot import Connection
+
+__all__ = ["answer", "graph"]
+
+
+def graph(
+    connection: Connection, question: Ingredients | WhereUsed | PathBetween
+) -> nx.DiGraph[str]:
+    """Return the answer to a question as a graph; see `digraph.digraph`.
+
+    networkx is imported with the first call: it takes a tenth of a second.
+    """
+    from tracenode.server.genealogy.digraph import digraph
+
+    return digraph(answer(connection, question))

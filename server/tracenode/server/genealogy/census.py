@@ -1,0 +1,179 @@
+"""Counting where an item went, in SQLite, where that is too much to bring into memory.
+
+Where an edge still holds no path is in doubt, so the items that hold the suspect now are counted by
+one recursive statement. What it reached only over an edge that has ended must share an instant with
+all of its path (SEMANTICS S6): those few are walked in memory, together with what lies above them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+
+from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
+from tracenode.models.items import ItemKind, ItemState
+from tracenode.server.genealogy.believed import Lens, edge_sources, interval_sources, lens_of
+from tracenode.server.genealogy.closure import Link, arms, links_of
+from tracenode.server.genealogy.ends import PLACES, Outcome
+from tracenode.server.genealogy.facts import facts_of
+from tracenode.server.genealogy.lineage import placeholders, pooled
+from tracenode.server.genealogy.moment import Moment, Span
+from tracenode.server.genealogy.walk import Limits, walk
+from tracenode.server.store.schema import INF
+from tracenode.server.store.snapshot import Reading
+
+__all__ = ["Census", "census_of", "count", "doubtful_sql", "holding_sql"]
+
+
+@dataclass(slots=True)
+class Census:
+    """Counts over all that an item went into. `open_ends` are the ends in the plant."""
+
+    affected: int = 0
+    materials: Counter[str] = field(default_factory=Counter)
+    marks: Counter[HitMark] = field(default_factory=Counter)
+    open_ends: set[str] = field(default_factory=set)
+    pooled: int = 0
+    placeholders: int = 0
+
+    def add(self, outcome: Outcome, items: set[int]) -> None:
+        """Count items of a walk in memory."""
+        facts = outcome.facts
+        self.affected += len(items)
+        self.materials.update(facts[item].material for item in items)
+        self.marks.update(outcome.mark(item) for item in items.intersection(outcome.ends()))
+        self.open_ends.update(facts[item].public for item in outcome.open_ends() if item in items)
+
+
+def census_of(outcome: Outcome) -> Census:
+    """Count the items of a walk."""
+    walked = outcome.walked
+    census = Census(pooled=pooled(walked.links), placeholders=placeholders(walked.links))
+    census.add(outcome, walked.depth.keys() - {walked.root})
+    return census
+
+
+def count(reading: Reading, root: int, moment: Moment) -> Census:
+    """Count all that an item went into: ever, unless the moment has an `as_of`."""
+    values = {"ids": json.dumps([root]), "root": root, **moment.parameters}
+    affected, materials, marks, ends, pools, places = reading.array(
+        holding_sql(lens_of(moment, moment.point)), values
+    )
+    census = Census(
+        affected,
+        Counter(dict(materials)),
+        Counter({HitMark(mark): number for mark, number in marks}),
+        {fact.public for fact in facts_of(reading, ends, moment).values()},
+        pools,
+        places,
+    )
+    if moment.as_of is None:
+        _count_former(reading, root, moment, census)
+    return census
+
+
+def _count_former(reading: Reading, root: int, moment: Moment, census: Census) -> None:
+    """Add the items that the suspect was in once and is in no more."""
+    values = {"ids": json.dumps([root]), **moment.parameters}
+    doubtful, above = reading.array(doubtful_sql(lens_of(moment, Span.Ever)), values)
+    if not doubtful:
+        return
+    inner = {*doubtful, *above}
+    links = links_of(reading, sorted(inner), moment, Span.Ever, up=True)
+    links = [link for link in links if link.src in inner]
+    links += links_of(reading, doubtful, moment, Span.Ever, up=False)
+    at: dict[int, list[Link]] = {}
+    for link in dict.fromkeys(links):
+        at.setdefault(link.src, []).append(link)
+    walked = walk(
+        root,
+        lambda items: (link for item in items for link in at.get(item, ())),
+        Limits(INF, None, lambda items, n: items[:n]),
+        up=False,
+        windows=True,
+    )
+    outcome = Outcome(reading, walked, facts_of(reading, walked.depth, moment), moment)
+    former = walked.depth.keys() & set(doubtful)
+    census.add(outcome, former)
+    census.pooled += pooled(link for link in walked.links if link.src in former)
+    census.placeholders += placeholders(link for link in walked.links if link.src in former)
+
+
+def _steps(lens: Lens, table: str, column: str, *, up: bool, also: str = "") -> str:
+    return "".join(
+        f" UNION SELECT {column} {clause}"
+        for clause, _ in arms(lens, up=up, table=table, also=also)
+    )
+
+
+@cache
+def holding_sql(point: Lens) -> str:
+    """Return the statement that counts all that holds the one item of `:ids` (also `:root`) at an
+    instant, as one JSON array: items, by material, ends by mark, numbers of the open ends, pooled
+    edges, placeholders. The rules of `ends` in SQL."""
+    states = " UNION ALL ".join(
+        f"SELECT l.at AS at, l.ev AS ev, l.state AS state FROM {source.table} l"
+        f" WHERE l.item=i.id{source.where}"
+        for source in interval_sources("life", "l", "i.id", point)
+    )
+    used = " OR ".join(
+        f"EXISTS(SELECT 1 FROM {source.table} e INDEXED BY {source.table}_out"
+        f" WHERE e.src=a.n AND (e.rel&15)<>{Relation.Contain:d}{source.where})"
+        for source in edge_sources("e", "a.n", point)
+    )
+    packed = f" AND (e.rel&15)={Relation.Contain:d}"
+    pools, places = (
+        " + ".join(
+            f"(SELECT count({'DISTINCT e.src' if test.startswith('(') else '*'}) {clause})"
+            for clause, _ in arms(point, up=False, also=f" AND {test}")
+        )
+        for test in (
+            f"e.rel>>4={EdgeQuality.Pooled:d}",
+            f"(e.rel&15)={Relation.Identity:d}",
+        )
+    )
+    places_of = ",".join(f"{kind:d}" for kind in PLACES)
+    return (
+        "WITH RECURSIVE t(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
+        f"{_steps(point, 't', 'e.dst', up=False)}),"
+        f" a(n,state,cls,code) AS MATERIALIZED (SELECT i.id,"
+        f" (SELECT state FROM ({states}) ORDER BY at DESC, ev DESC LIMIT 1), y.cls, y.code"
+        " FROM t CROSS JOIN item i ON i.id=t.n CROSS JOIN type y ON y.id=i.type"
+        " WHERE i.id<>:root),"
+        f" p(n,mark) AS (SELECT n, iif(state={ItemState.Scrapped:d},{HitMark.Scrapped:d},"
+        f"{HitMark.Shipped:d}) FROM a WHERE state IN"
+        f" ({ItemState.Scrapped:d},{ItemState.Shipped:d})"
+        f"{_steps(point, 'p', 'e.src, p.mark', up=True, also=packed)}),"
+        " m(n,mark) AS MATERIALIZED (SELECT n, min(mark) FROM p GROUP BY n),"
+        " z(n,mark,done) AS MATERIALIZED (SELECT a.n, coalesce(m.mark, 0),"
+        f" a.cls={ItemKind.Unit:d} AND a.state IS {ItemState.Completed:d}"
+        f" FROM a LEFT JOIN m ON m.n=a.n WHERE a.cls NOT IN ({places_of}) AND NOT ({used}))"
+        " SELECT json_array((SELECT count(*) FROM a),"
+        " json((SELECT json_group_array(json_array(code, c)) FROM"
+        " (SELECT code, count(*) AS c FROM a GROUP BY code))),"
+        " json((SELECT json_group_array(json_array(mark, c)) FROM"
+        " (SELECT mark, count(*) AS c FROM z GROUP BY mark))),"
+        " json((SELECT json_group_array(n) FROM z WHERE mark=0 AND NOT done)),"
+        f" {pools}, {places})"
+    )
+
+
+@cache
+def doubtful_sql(ever: Lens) -> str:
+    """Return the statement for the items reached only over an edge that has ended, and for all
+    that lies between them and the items of `:ids`, as a JSON array of two arrays."""
+    now = Lens(Span.Now, ever.live, ever.bounded)
+    inside = " AND +e.src IN s"
+    between = _steps(ever, "c", "e.src", up=True, also=inside).removeprefix(" UNION ")
+    return (
+        "WITH RECURSIVE s(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
+        f"{_steps(ever, 's', 'e.dst', up=False)}),"
+        " o(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
+        f"{_steps(now, 'o', 'e.dst', up=False)}),"
+        " c(n) AS MATERIALIZED (SELECT n FROM s WHERE n NOT IN o),"
+        f" u(n) AS ({between}{_steps(ever, 'u', 'e.src', up=True, also=inside)})"
+        " SELECT json_array(json((SELECT json_group_array(n) FROM c)),"
+        " json((SELECT json_group_array(n) FROM u)))"
+    )

@@ -1,0 +1,168 @@
+"""Recursive closure over the edges, as statements of SQLite (STORE, rules 1 to 4).
+
+Sets of ids by recursion are exact for one instant: all edges that hold at an instant share it. For
+"ever" they may hold too much where an edge has ended; `walk` decides then (SEMANTICS S6).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Final, NamedTuple
+
+from tracenode.models.genealogy import EdgeQuality, Relation
+from tracenode.server.genealogy.believed import Lens, edge_sources, lens_of
+from tracenode.server.genealogy.moment import Moment, Span
+from tracenode.server.store.schema import INF
+from tracenode.server.store.snapshot import Reading
+
+__all__ = [
+    "CHUNK",
+    "Link",
+    "arms",
+    "chunks",
+    "closure_sql",
+    "holding",
+    "links_of",
+    "links_sql",
+    "reachable",
+    "within_sql",
+]
+
+CHUNK: Final = 2_000
+"""Items whose edges leave SQLite in one row: some 10 ms of JSON to read, in which no other thread
+of the interpreter runs."""
+
+
+class Link(NamedTuple):
+    """An edge as the tables have it, for [at, until) as known; items by their numbers."""
+
+    src: int
+    dst: int
+    ev: int
+    ord: int
+    at: int
+    until: int
+    rel: int
+    qty: int | None
+    unit: int | None
+    pos: int | None
+
+    @property
+    def open(self) -> bool:
+        return self.until == INF
+
+    @property
+    def relation(self) -> Relation:
+        return Relation(self.rel & 15)
+
+    @property
+    def quality(self) -> EdgeQuality:
+        return EdgeQuality(self.rel >> 4)
+
+
+def arms(lens: Lens, *, up: bool, table: str = "t", also: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (FROM and WHERE clauses, end of the edge) of each table that edges stand in, joined to
+    the ids of `table`: their inputs where `up`, else their outputs."""
+    for source in edge_sources("e", f"{table}.n", lens):
+        column, hint = ("dst", "") if up else ("src", f" INDEXED BY {source.table}_out")
+        yield (
+            f"FROM {table} CROSS JOIN {source.table} e{hint}"
+            f" ON e.{column}={table}.n{source.where}{also}",
+            source.until,
+        )
+
+
+@cache
+def closure_sql(lens: Lens, *, up: bool) -> str:
+    """Return the statement for the ids reachable from `:ids` (a JSON array), at most `:limit`, as
+    one JSON array; the given ones are among them."""
+    found = "e.src" if up else "e.dst"
+    steps = "".join(f" UNION SELECT {found} {clause}" for clause, _ in arms(lens, up=up))
+    return (
+        "WITH RECURSIVE t(n) AS (SELECT value FROM json_each(:ids)"
+        f"{steps} LIMIT :limit) SELECT json_group_array(n) FROM t"
+    )
+
+
+@cache
+def links_sql(lens: Lens, *, up: bool, also: str = "") -> str:
+    """Return the statement for the edges at the ids in `:ids`, as one JSON array of rows; `also` is
+    a further condition on an edge `e`, beginning with AND."""
+    selects = " UNION ALL ".join(
+        f"SELECT json_array(e.src,e.dst,e.ev,e.ord,e.at,{until},e.rel,e.qty,e.unit,e.pos) r {rest}"
+        for rest, until in arms(lens, up=up, also=also)
+    )
+    return (
+        "WITH t(n) AS (SELECT value FROM json_each(:ids))"
+        f" SELECT '['||coalesce(group_concat(r),'')||']' FROM ({selects})"
+    )
+
+
+@cache
+def within_sql(lens: Lens) -> str:
+    """Return the statement for the outputs reachable from `:ids` inside the ids of `:within`, as
+    one JSON array; the given ones are among them."""
+    # The plus keeps SQLite from seeking every pair of an item and a member of the set.
+    also = " AND +e.dst IN a"
+    steps = "".join(
+        f" UNION SELECT e.dst {clause}" for clause, _ in arms(lens, up=False, also=also)
+    )
+    return (
+        "WITH RECURSIVE a(n) AS MATERIALIZED (SELECT value FROM json_each(:within)),"
+        f" t(n) AS (SELECT value FROM json_each(:ids){steps})"
+        " SELECT json_group_array(n) FROM t"
+    )
+
+
+def reachable(
+    reading: Reading, ids: Sequence[int], moment: Moment, span: Span, *, up: bool, limit: int
+) -> list[int]:
+    """Return the ids reachable from some ids, with them; at most `limit`, in no certain order."""
+    sql = closure_sql(lens_of(moment, span), up=up)
+    return reading.array(sql, {"ids": json.dumps(ids), "limit": limit, **moment.parameters})
+
+
+def holding(
+    reading: Reading, roots: Sequence[int], items: Sequence[int], moment: Moment
+) -> set[int]:
+    """Return those of `items` that one of `roots` is in at the moment, by any number of edges.
+
+    It is searched from the items upwards first: what went into them is little, where a root went
+    may be everything.
+    """
+    point = moment.point
+    above = reachable(reading, items, moment, point, up=True, limit=INF)
+    inside = set(above).intersection(roots)
+    if not inside:
+        return set()
+    values = {"ids": json.dumps(list(inside)), "within": json.dumps(above), **moment.parameters}
+    reached = reading.array(within_sql(lens_of(moment, point)), values)
+    return set(items).intersection(reached)
+
+
+def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Cut ids into what one statement takes."""
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]
+
+
+def links_of(
+    reading: Reading,
+    ids: Sequence[int],
+    moment: Moment,
+    span: Span,
+    *,
+    up: bool,
+    relations: Sequence[Relation] = (),
+) -> list[Link]:
+    """Return the edges at some ids, of some relations or of all: those into them where `up`, else
+    those out of them."""
+    also = f" AND (e.rel&15) IN ({','.join(map(str, map(int, relations)))})" if relations else ""
+    sql = links_sql(lens_of(moment, span), up=up, also=also)
+    links: list[Link] = []
+    for chunk in chunks(ids):
+        rows = reading.array(sql, {"ids": json.dumps(chunk), **moment.parameters})
+        links.extend(map(Link._make, rows))
+    return links

@@ -1,0 +1,82 @@
+"""An answer as a networkx graph."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import networkx as nx
+
+from tracenode.models.answers import Edge, GenealogyAnswer, PathAnswer
+from tracenode.models.genealogy import EdgeQuality
+from tracenode.models.quantities import Quantity
+
+__all__ = ["digraph"]
+
+_SURE: Final = (
+    EdgeQuality.Exact,
+    EdgeQuality.Declared,
+    EdgeQuality.Interval,
+    EdgeQuality.Pooled,
+)
+"""How an edge is known, the surest first."""
+
+
+def digraph(answer: GenealogyAnswer | PathAnswer) -> nx.DiGraph[str]:
+    """Return an answer as a graph: nodes are public ids, edges lead from the input to the output.
+
+    Node attributes are those of `answers.Node`: kind, material, state, on_hold, depth, first_seen,
+    mark; a path has bare nodes. An edge stands for all records between its two items: `records` is
+    the tuple of their `answers.Edge`s; `relation`, `position`, `station` and `record` are those of
+    the first one; `quality` is the least sure one; `quantity` is the sum where all are known and
+    have one unit, else None; `valid_from` is the earliest, `valid_to` the latest end,
+    None where one is open. The graph's own attributes are root and statement.
+    """
+    graph: nx.DiGraph[str] = nx.DiGraph(root=answer.root, statement=answer.statement)
+    if isinstance(answer, PathAnswer):
+        graph.add_nodes_from(answer.items)
+    else:
+        for node in answer.nodes:
+            graph.add_node(
+                node.item,
+                kind=node.kind,
+                material=node.material,
+                state=node.state,
+                on_hold=node.on_hold,
+                depth=node.depth,
+                first_seen=node.first_seen,
+                mark=node.mark,
+            )
+    records: dict[tuple[str, str], list[Edge]] = {}
+    for edge in answer.edges:
+        records.setdefault((edge.input, edge.output), []).append(edge)
+    graph.add_edges_from((*pair, _attributes(edges)) for pair, edges in records.items())
+    return graph
+
+
+def _attributes(edges: list[Edge]) -> dict[str, Any]:
+    first = edges[0]
+    ends = [edge.valid_to for edge in edges]
+    closed = [end for end in ends if end is not None]
+    return {
+        "relation": first.relation,
+        "quality": max((edge.quality for edge in edges), key=_SURE.index),
+        "quantity": _sum([edge.quantity for edge in edges]),
+        "position": first.position,
+        "station": first.station,
+        "valid_from": min(edge.valid_from for edge in edges),
+        "valid_to": max(closed) if len(closed) == len(ends) else None,
+        "record": first.record,
+        "records": tuple(edges),
+    }
+
+
+def _sum(quantities: list[Quantity | None]) -> Quantity | None:
+    first, *others = quantities
+    if first is None or not others:
+        return first
+    total = first.value
+    for quantity in others:
+        if quantity is None or quantity.unit != first.unit:
+            return None
+        total += quantity.value
+    return Quantity.of(total, first.unit)

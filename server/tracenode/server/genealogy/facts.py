@@ -1,0 +1,139 @@
+"""What is known of many items at once: identity, when first seen, state, holds, receipt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from tracenode.models.identifiers import Identity
+from tracenode.models.items import ItemKind, ItemState
+from tracenode.server.genealogy.believed import Lens, interval_sources, lens_of
+from tracenode.server.genealogy.closure import chunks, holding
+from tracenode.server.genealogy.moment import Moment, Span
+from tracenode.server.store.snapshot import Reading
+
+__all__ = ["Fact", "facts_of", "held", "received"]
+
+
+class Fact(NamedTuple):
+    """An item as known. `first_seen` is the event time of its registration; where that was voided,
+    of the first record that names it."""
+
+    public: str
+    kind: ItemKind
+    material: str
+    text: str
+    state: ItemState
+    first_seen: int
+    """Microseconds."""
+    held: bool
+    """By a hold on itself."""
+
+
+def _any(table: str, row: str, anchor: str, lens: Lens, column: str) -> str:
+    """The rows of an item in an interval table, as a sub-select of `column`s."""
+    return " UNION ALL ".join(
+        f"SELECT {column} FROM {source.table} {row} WHERE {row}.item={anchor}{source.where}"
+        for source in interval_sources(table, row, anchor, lens)
+    )
+
+
+@cache
+def facts_sql(point: Lens) -> str:
+    """Return the statement for the facts of the items in `:ids`, as one JSON array of rows."""
+    ever = Lens(Span.Ever, point.live, bounded=False)
+    born = _any("life", "l", "i.id", ever, "l.at AS at")
+    state = _any("life", "l", "i.id", point, "l.at AS at, l.ev AS ev, l.state AS state")
+    hold = _any("hold", "h", "i.id", point, "1")
+    return (
+        "SELECT json_group_array(json_array(i.id,y.scheme,y.code,y.cls,i.text,i.gen,"
+        f"(SELECT min(at) FROM ({born})),"
+        f"(SELECT state FROM ({state}) ORDER BY at DESC, ev DESC LIMIT 1),"
+        f"EXISTS({hold})))"
+        " FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value"
+        " CROSS JOIN type y ON y.id=i.type"
+    )
+
+
+_FIRST_NAMED = """
+SELECT json_group_array(json_array(j.value,
+  (SELECT r.at FROM touch t CROSS JOIN journal r ON r.seq=t.seq WHERE t.item=j.value
+   ORDER BY t.seq LIMIT 1)))
+FROM json_each(:ids) j
+"""
+
+
+def facts_of(reading: Reading, ids: Iterable[int], moment: Moment) -> dict[int, Fact]:
+    """Return what is known of each item. The state is the one at `as_of`, else the latest."""
+    sql = facts_sql(lens_of(moment, moment.point))
+    facts: dict[int, Fact] = {}
+    unborn: dict[int, list[Any]] = {}
+    for chunk in chunks(list(ids)):
+        for row in reading.array(sql, {"ids": json.dumps(chunk), **moment.parameters}):
+            if row[6] is None:
+                unborn[row[0]] = row
+            else:
+                facts[row[0]] = _fact(row)
+    for chunk in chunks(list(unborn)):
+        for number, at in reading.array(_FIRST_NAMED, {"ids": json.dumps(chunk)}):
+            row = unborn[number]
+            row[6] = at
+            facts[number] = _fact(row)
+    return facts
+
+
+def _fact(row: list[Any]) -> Fact:
+    _, scheme, part, kind, text, generation, at, state, hold = row
+    return Fact(
+        str(Identity(scheme, part, text, generation)),
+        ItemKind(kind),
+        part,
+        text,
+        ItemState.Registered if state is None else ItemState(state),
+        at,
+        bool(hold),
+    )
+
+
+# ------------------------------------------------------------------ receipts
+@cache
+def _registered_sql(lens: Lens) -> str:
+    first = _any("life", "l", "j.value", lens, "l.at AS at, l.ev AS ev")
+    return (
+        "SELECT json_group_array(j.value) FROM json_each(:ids) j CROSS JOIN journal r"
+        f" ON r.seq=(SELECT ev FROM ({first}) ORDER BY at, ev LIMIT 1)"
+        " WHERE r.type='receive' OR (r.type='correct'"
+        " AND json_extract(r.body,'$.f.replacement.type')='receive')"
+    )
+
+
+def received(reading: Reading, ids: Sequence[int], moment: Moment) -> set[int]:
+    """Return those of some items that came by a receipt."""
+    sql = _registered_sql(Lens(Span.Ever, moment.live, bounded=False))
+    found: set[int] = set()
+    for chunk in chunks(ids):
+        found.update(reading.array(sql, {"ids": json.dumps(chunk), "K": moment.known}))
+    return found
+
+
+# ------------------------------------------------------------------ holds
+@cache
+def _roots_sql(lens: Lens) -> str:
+    rows = " UNION ".join(
+        f"SELECT h.item AS item FROM {source.table} h WHERE h.scope=1{source.where}"
+        for source in interval_sources("hold", "h", "h.scope", lens)
+    )
+    return f"SELECT json_group_array(item) FROM ({rows})"
+
+
+def held(reading: Reading, facts: dict[int, Fact], moment: Moment) -> set[int]:
+    """Return those of the items that are on hold: by a hold on themselves, or on something that is
+    in them whose hold reaches all that it went into (SEMANTICS S17)."""
+    on_hold = {number for number, fact in facts.items() if fact.held}
+    point = moment.point
+    roots = reading.array(_roots_sql(lens_of(moment, point)), moment.parameters)
+    if not roots:
+        return on_hold
+    return on_hold | holding(reading, roots, list(facts), moment)

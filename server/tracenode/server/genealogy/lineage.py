@@ -1,0 +1,109 @@
+"""Ingredients and where-used of an item (SEMANTICS S6 to S8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tracenode.models.answers import GenealogyAnswer, Ingredients, WhereUsed
+from tracenode.models.genealogy import Direction, EdgeQuality, Relation
+from tracenode.server.genealogy.closure import Link
+from tracenode.server.genealogy.ends import Outcome, leaves
+from tracenode.server.genealogy.facts import Fact, facts_of, held, received
+from tracenode.server.genealogy.moment import Moment, Span, moment_of
+from tracenode.server.genealogy.rendering import edges_of, nodes_of, place_of
+from tracenode.server.genealogy.search import search
+from tracenode.server.genealogy.walk import Walked
+from tracenode.server.store.known import number_of
+from tracenode.server.store.snapshot import Reading
+
+__all__ = ["ids_of", "ingredients", "placeholders", "pooled", "where_used"]
+
+
+def ingredients(reading: Reading, question: Ingredients) -> GenealogyAnswer:
+    """Answer what went into an item."""
+    moment = moment_of(reading, question)
+    root = number_of(reading.connection, question.item, moment.as_of, moment.known)
+    span = Span.Ever if question.ever else moment.point
+    walked = search(reading, root, moment, span, question, up=True)
+    facts = facts_of(reading, walked.depth, moment)
+    ends = leaves(walked, facts)
+    frontier = set(ends) - received(reading, ends, moment) | walked.cut
+    return _answer(
+        reading, moment, walked, facts, direction=Direction.Ingredients, frontier=frontier
+    )
+
+
+def where_used(reading: Reading, question: WhereUsed) -> GenealogyAnswer:
+    """Answer where an item went: ever, unless `as_of` is given."""
+    moment = moment_of(reading, question)
+    root = number_of(reading.connection, question.item, moment.as_of, moment.known)
+    span = Span.Ever if moment.as_of is None else Span.At
+    walked = search(reading, root, moment, span, question, up=False)
+    facts = facts_of(reading, walked.depth, moment)
+    outcome = Outcome(reading, walked, facts, moment)
+    frontier = {*outcome.open_ends(), *walked.cut}
+    return _answer(
+        reading,
+        moment,
+        walked,
+        facts,
+        direction=Direction.WhereUsed,
+        frontier=frontier,
+        outcome=outcome,
+    )
+
+
+def _answer(
+    reading: Reading,
+    moment: Moment,
+    walked: Walked,
+    facts: dict[int, Fact],
+    *,
+    direction: Direction,
+    frontier: set[int],
+    outcome: Outcome | None = None,
+) -> GenealogyAnswer:
+    order = sorted(walked.depth, key=place_of(facts, walked.depth))
+    place = {item: index for index, item in enumerate(order)}
+    up = direction is Direction.Ingredients
+    links = sorted(
+        walked.links,
+        key=lambda link: (
+            place[link.dst if up else link.src],
+            place[link.src if up else link.dst],
+            link.ev,
+            link.ord,
+        ),
+    )
+    marks = (
+        None
+        if outcome is None
+        else {item: outcome.mark(item) for item in order if item != walked.root}
+    )
+    return GenealogyAnswer(
+        root=facts[walked.root].public,
+        direction=direction,
+        nodes=nodes_of(order, facts, walked.depth, held(reading, facts, moment), marks),
+        edges=edges_of(reading, links, facts),
+        statement=moment.statement(
+            truncated=walked.truncated,
+            frontier=ids_of(facts, frontier),
+            pooled_edges=pooled(links),
+            placeholders=placeholders(links),
+        ),
+    )
+
+
+def ids_of(facts: dict[int, Fact], items: Iterable[int]) -> tuple[str, ...]:
+    """Return public ids in their order."""
+    return tuple(sorted(facts[item].public for item in items))
+
+
+def pooled(links: Iterable[Link]) -> int:
+    """Count the edges of which it is not known which input went into which output."""
+    return sum(link.quality is EdgeQuality.Pooled for link in links)
+
+
+def placeholders(links: Iterable[Link]) -> int:
+    """Count the placeholders: items that a real one took the place of (SEMANTICS S16)."""
+    return len({link.src for link in links if link.relation is Relation.Identity})

@@ -1,0 +1,115 @@
+"""When a question looks: as of which event time, knowing how much of the journal (SEMANTICS S3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from tracenode.models.answers import Question, Statement
+from tracenode.models.errors import MalformedRequest
+from tracenode.server.store.chain import genesis
+from tracenode.server.store.journal import from_microseconds, microseconds
+from tracenode.server.store.snapshot import Reading
+
+__all__ = ["Moment", "Span", "moment_of"]
+
+
+class Span(Enum):
+    """Which intervals count."""
+
+    Now = "now"
+    """Those that have not ended."""
+    At = "at"
+    """Those that hold at `as_of`."""
+    Ever = "ever"
+    """All; with `as_of`, those that had begun by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`as_of` is None for the latest event time, `known` the journal position that is known.
+
+    `live` is True where all of the journal is known: the versions given up are not read then.
+    """
+
+    as_of: int | None
+    known: int
+    live: bool
+    digest: str
+
+    @property
+    def point(self) -> Span:
+        """The span of a question about one instant."""
+        return Span.Now if self.as_of is None else Span.At
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The values of `:T` and `:K`."""
+        return {"T": self.as_of, "K": self.known}
+
+    def statement(
+        self,
+        *,
+        truncated: bool = False,
+        frontier: tuple[str, ...] = (),
+        pooled_edges: int = 0,
+        placeholders: int = 0,
+    ) -> Statement:
+        """Return what an answer at this moment says about itself."""
+        return Statement(
+            complete=not truncated and not frontier,
+            truncated=truncated,
+            frontier=frontier,
+            pooled_edges=pooled_edges,
+            placeholders=placeholders,
+            as_of=None if self.as_of is None else from_microseconds(self.as_of),
+            as_known_at=self.known,
+            data_version=f"{self.known}:{self.digest}",
+        )
+
+
+def moment_of(reading: Reading, question: Question) -> Moment:
+    """Return the moment that a question asks about. `as_known_at` above the head is the head, a
+    record time is the last position recorded by then.
+
+    Raises:
+        MalformedRequest: a time without its zone, or a position below 0.
+    """
+    as_of = None if question.as_of is None else _micros("as_of", question.as_of)
+    ((head,),) = reading.rows("SELECT coalesce(max(seq), 0) FROM journal")
+    match question.as_known_at:
+        case None:
+            known = head
+        case datetime() as time:
+            known = _position_by(reading, _micros("as_known_at", time), head)
+        case position:
+            if position < 0:
+                raise MalformedRequest("as_known_at", "a journal position from 0", str(position))
+            known = min(position, head)
+    return Moment(as_of, known, known == head, _digest(reading, known))
+
+
+def _micros(field: str, time: datetime) -> int:
+    if time.tzinfo is None:
+        raise MalformedRequest(field, "a time with its zone", time.isoformat())
+    return microseconds(time)
+
+
+def _position_by(reading: Reading, time: int, head: int) -> int:
+    """The last position recorded at or before a time: record times increase with the position."""
+    low, high = 0, head
+    while low < high:
+        middle = (low + high + 1) // 2
+        ((rec,),) = reading.rows("SELECT rec FROM journal WHERE seq=?", (middle,))
+        low, high = (middle, high) if rec <= time else (low, middle - 1)
+    return low
+
+
+def _digest(reading: Reading, position: int) -> str:
+    if position == 0:
+        meta = dict(reading.rows("SELECT key, value FROM meta"))
+        return genesis(meta["store"], meta["site"]).hex()
+    ((digest,),) = reading.rows("SELECT hash FROM journal WHERE seq=?", (position,))
+    return str(digest.hex())

@@ -1,0 +1,212 @@
+"""Walking edges level by level: depths, the edges that count, and one shortest path to each item.
+
+A path counts only if the intervals of all its edges share an instant (SEMANTICS S6). `walk` with
+`windows` carries, for each item, the instants at which it is reached; without, all edges given are
+known to share one.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tracenode.server.genealogy.closure import Link
+from tracenode.server.store.schema import INF
+from tracenode.server.store.snapshot import OutOfTime
+
+__all__ = ["Limits", "Walked", "walk"]
+
+LinksFrom = Callable[[Sequence[int]], Iterable[Link]]
+Rank = Callable[[Sequence[int], int], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a walk ends. `rank(ids, n)` returns the first n of the items found on one level, in the
+    order of the answer: the last level that fits is cut by it."""
+
+    nodes: int
+    depth: int | None
+    rank: Rank
+
+
+@dataclass(slots=True)
+class Walked:
+    """What a walk found. `links` are those between found items that a path may take."""
+
+    root: int
+    windows: bool
+    depth: dict[int, int]
+    links: list[Link] = field(default_factory=list)
+    cut: set[int] = field(default_factory=set)
+    """Items with an edge to one that was left out."""
+    late: bool = False
+    """The deadline ended the walk; `cut` holds all items that were not looked at."""
+    arrivals: dict[int, _Arrival] = field(default_factory=dict)
+
+    @property
+    def truncated(self) -> bool:
+        return self.late or bool(self.cut)
+
+    def way(self, item: int) -> list[Link]:
+        """Return the edges of one shortest path that counts, from the root to an item."""
+        found: list[Link] = []
+        arrival = self.arrivals[item]
+        while arrival.link is not None:
+            found.append(arrival.link)
+            assert arrival.before is not None
+            arrival = arrival.before
+        found.reverse()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """An item reached for the instants [at, until), over which edge and from where."""
+
+    item: int
+    at: int
+    until: int
+    link: Link | None = None
+    before: _Arrival | None = None
+
+
+_Steps = list[tuple[_Arrival, Link]]
+
+
+class _Spread(Protocol):
+    """Take the edges of a level that count, and return who is reached by them."""
+
+    def __call__(self, steps: _Steps, taken: list[Link], *, up: bool) -> list[_Arrival]: ...
+
+
+class _Reached:
+    """The instants at which items have been reached: disjoint intervals, in order."""
+
+    def __init__(self) -> None:
+        self._spans: dict[int, list[tuple[int, int]]] = {}
+
+    def add(self, item: int, at: int, until: int) -> list[tuple[int, int]]:
+        """Add an interval; return the parts of it that are new."""
+        spans = self._spans.setdefault(item, [])
+        new = []
+        for begin, end in spans:
+            if end <= at:
+                continue
+            if begin >= until:
+                break
+            if at < begin:
+                new.append((at, begin))
+            at = end
+        if at < until:
+            new.append((at, until))
+        for part in new:
+            insort(spans, part)
+        return new
+
+
+def walk(
+    root: int,
+    links_from: LinksFrom,
+    limits: Limits,
+    *,
+    up: bool,
+    windows: bool,
+    target: int | None = None,
+) -> Walked:
+    """Walk from an item to its inputs (`up`) or outputs, until nothing is new, a limit is met, or
+    `target` is found.
+
+    The result depends on the edges alone, not on the order in which `links_from` gives them. The
+    last level is looked at too, so `cut` says exactly where more would come.
+    """
+    start = _Arrival(root, -INF, INF)
+    found = Walked(root, windows, {root: 0}, arrivals={root: start})
+    spread = _windowed(start) if windows else _plain(start)
+    level = [start]
+    taken: list[Link] = []
+    depth = 0
+    full = False
+    while level:
+        try:
+            coming = spread(_steps(level, links_from, up=up), taken, up=up)
+            depth += 1
+            new = list(dict.fromkeys(a.item for a in coming if a.item not in found.depth))
+            room = limits.nodes - len(found.depth)
+            if full or (limits.depth is not None and depth > limits.depth):
+                new = []
+            elif len(new) > room:
+                full = True
+                new = list(limits.rank(new, room)) if room else []
+        except OutOfTime:
+            found.late = True
+            found.cut.update(arrival.item for arrival in level)
+            break
+        for item in new:
+            found.depth[item] = depth
+        level = [arrival for arrival in coming if arrival.item in found.depth]
+        for arrival in level:
+            found.arrivals.setdefault(arrival.item, arrival)
+        if target in found.depth:
+            break
+    _settle(found, taken, up=up)
+    return found
+
+
+def _steps(level: list[_Arrival], links_from: LinksFrom, *, up: bool) -> _Steps:
+    """The edges of a level with where they come from, in a certain order."""
+    at: dict[int, list[Link]] = {}
+    for link in links_from(sorted({arrival.item for arrival in level})):
+        at.setdefault(link.dst if up else link.src, []).append(link)
+    for links in at.values():
+        links.sort()
+    level.sort(key=lambda arrival: (arrival.item, arrival.at))
+    return [(arrival, link) for arrival in level for link in at.get(arrival.item, ())]
+
+
+def _plain(start: _Arrival) -> _Spread:
+    seen = {start.item}
+
+    def spread(steps: _Steps, taken: list[Link], *, up: bool) -> list[_Arrival]:
+        coming: list[_Arrival] = []
+        for before, link in steps:
+            taken.append(link)
+            item = link.src if up else link.dst
+            if item not in seen:
+                seen.add(item)
+                coming.append(_Arrival(item, -INF, INF, link, before))
+        return coming
+
+    return spread
+
+
+def _windowed(start: _Arrival) -> _Spread:
+    reached = _Reached()
+    reached.add(start.item, start.at, start.until)
+
+    def spread(steps: _Steps, taken: list[Link], *, up: bool) -> list[_Arrival]:
+        coming: list[_Arrival] = []
+        for before, link in steps:
+            at, until = max(before.at, link.at), min(before.until, link.until)
+            if at < until:
+                taken.append(link)
+                item = link.src if up else link.dst
+                coming.extend(
+                    _Arrival(item, *part, link, before) for part in reached.add(item, at, until)
+                )
+        return coming
+
+    return spread
+
+
+def _settle(found: Walked, taken: list[Link], *, up: bool) -> None:
+    """Keep the edges between found items; where another leads out of them, the answer is cut."""
+    depth = found.depth
+    for link in dict.fromkeys(taken):
+        near, far = (link.dst, link.src) if up else (link.src, link.dst)
+        if far in depth:
+            found.links.append(link)
+        else:
+            found.cut.add(near)

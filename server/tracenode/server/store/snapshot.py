@@ -1,0 +1,92 @@
+"""Reading one state of the file: one read transaction, each statement bounded in time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+__all__ = ["Connection", "OutOfTime", "Reading", "snapshot"]
+
+Connection = sqlite3.Connection
+
+CHECK_EVERY: Final = 1_000_000
+"""Virtual machine steps of SQLite, some 20 ms, between two looks at the clock. Each look takes the
+interpreter lock, so many would slow every other thread's small question."""
+
+
+class OutOfTime(Exception):
+    """The deadline of a reading has passed; what it was reading is incomplete."""
+
+
+class Reading:
+    """Statements on one snapshot, interrupted at a deadline that may be moved."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._ends: float | None = None
+
+    @contextlib.contextmanager
+    def until(self, ends: float) -> Iterator[None]:
+        """Bound what runs inside by `ends`, a time of the monotonic clock: from then on statements
+        raise OutOfTime."""
+        self._ends = ends
+        self.connection.set_progress_handler(self._late, CHECK_EVERY)
+        try:
+            yield
+        finally:
+            self._ends = None
+            self.connection.set_progress_handler(None, 0)
+
+    def _late(self) -> bool:
+        return self._ends is not None and time.monotonic() > self._ends
+
+    def check(self) -> None:
+        """Look at the clock between two pieces of work.
+
+        Raises:
+            OutOfTime: the deadline has passed.
+        """
+        if self._late():
+            raise OutOfTime
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[Any]:
+        """Return all rows of a statement with few of them.
+
+        Raises:
+            OutOfTime: the deadline has passed.
+        """
+        try:
+            return self.connection.execute(sql, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            raise OutOfTime from error
+
+    def array(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[Any]:
+        """Return the JSON array that a statement has as its one value. It runs as one step,
+        without the interpreter lock, however large its result.
+
+        Raises:
+            OutOfTime: the deadline has passed.
+        """
+        ((text,),) = self.rows(sql, parameters)
+        result: list[Any] = json.loads(text)
+        return result
+
+
+@contextlib.contextmanager
+def snapshot(connection: Connection) -> Iterator[Reading]:
+    """Read in one transaction, so that everything read belongs to one journal head. Inside a
+    transaction of the caller's, that one is used."""
+    if connection.in_transaction:
+        yield Reading(connection)
+        return
+    connection.execute("BEGIN")
+    try:
+        yield Reading(connection)
+    finally:
+        connection.execute("ROLLBACK")
