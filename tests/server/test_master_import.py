@@ -37,7 +37,7 @@ def test_bill_of_material_and_orders() -> None:
     (bom,) = read_master("material,component,quantity,unit,position\nP,M,1,H87,left\n", "b.csv")
     assert isinstance(bom.event, Master)
     assert bom.event.data == {
-        "components": [{"component": "M", "quantity": "1 H87", "position": "left"}]
+        "components": [{"material": "M", "quantity": "1 H87", "position": "left"}]
     }
     (order,) = read_master("order,material,quantity,unit\n4711,P,10,pcs\n", "o.csv")
     assert isinstance(order.event, Master)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -10,7 +10,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from tracenode.models.readings import Point, Reading, Scan, Value
 
-__all__ = ["Degradable", "Driver", "DriverStats", "Sink"]
+__all__ = ["Degradable", "Driver", "DriverStats", "Planned", "Sink"]
 
 
 @dataclass(slots=True)
@@ -97,4 +97,13 @@ class Degradable(Protocol):
     @property
     def degraded(self) -> str:
         """What is wrong, in words; empty while all is well."""
+        ...
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """A driver that can say beforehand what it will ask its device."""
+
+    def read_plan(self) -> Iterable[str]:
+        """Return lines for people, without touching hardware."""
         ...

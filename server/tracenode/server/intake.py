@@ -1,9 +1,9 @@
-"""From what devices give to what is recorded: the sink of every driver."""
+"""From what devices give to what is recorded: the sink of all drivers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from tracenode.models.config import StationConfig
@@ -27,7 +27,7 @@ class Door(Protocol):
 
 
 class Intake:
-    """The sink of one device.
+    """The sink of all devices; `stations` tells at which station a device stands.
 
     A scan is awaited until it is durable, so a journal that is slow or down slows the reader and
     loses nothing. Readings go on to `show`, which never blocks.
@@ -36,48 +36,47 @@ class Intake:
     def __init__(
         self,
         door: Door,
-        device: str,
-        station: StationConfig | None,
+        stations: Mapping[str, StationConfig],
         show: Callable[[Sequence[Reading]], None],
     ) -> None:
-        self._door, self._station = door, station
-        self._device = device
-        self._requester = Requester(f"device:{device}")
+        self._door, self._stations = door, stations
         self.readings = show
 
     async def scan(self, scan: Scan) -> None:
         event = self._event(scan)
+        requester = Requester(f"device:{scan.device}")
         while True:
             try:
-                await self._door.record(event, self._requester)
+                await self._door.record(event, requester)
             except StoreError:
                 await asyncio.sleep(STORE_RETRY_S)
             else:
                 return
 
     def _event(self, scan: Scan) -> TraceEvent:
-        station = self._station.id if self._station else ""
+        at = self._stations.get(scan.device)
+        station = at.id if at else ""
         if scan.text is None:
             why = scan.reject.name if scan.reject else "Unreadable"
             return Reject(
                 event_time=scan.at,
                 station=station,
-                device=self._device,
+                device=scan.device,
                 raw=scan.raw[:MAX_RAW].hex(),
                 reason=f"{why}: {scan.note}"[:MAX_REASON],
             )
-        if self._station and self._station.on_scan == "start" and not scan.duplicate:
+        if at and at.on_scan == "start" and not scan.duplicate:
             return Start(
                 event_time=scan.at,
                 station=station,
-                device=self._device,
+                device=scan.device,
                 item=scan.text,
-                step=self._station.step,
+                step=at.step,
             )
         return Observe(
             event_time=scan.at,
             station=station,
-            device=self._device,
+            device=scan.device,
             item=scan.text,
             symbology=scan.symbology or "",
             duplicate=scan.duplicate,

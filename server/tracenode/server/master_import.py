@@ -170,7 +170,7 @@ def _material(row: Mapping[str, str]) -> dict[str, Any]:
 
 def _component(row: Mapping[str, str]) -> dict[str, str]:
     quantity = Quantity.of(row["quantity"], row["unit"])
-    component = {"component": row["component"], "quantity": str(quantity)}
+    component = {"material": row["component"], "quantity": str(quantity)}
     return component | ({"position": row["position"]} if row.get("position") else {})
 
 

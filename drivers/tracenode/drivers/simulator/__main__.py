@@ -1,7 +1,7 @@
 """Run the line: `python -m tracenode.drivers.simulator --dir DIR [--units N]`.
 
-Writes DIR/line.json (where the controllers and readers are) once everything listens, appends
-finished units to DIR/truth.jsonl, and prints its progress as a JSON line for each tested unit.
+Prints JSON lines: first where its controllers and readers are, once all of them listen, then its
+progress for each tested unit. Finished units are appended to DIR/truth.jsonl.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ async def run(folder: Path, units: int | None, seed: int, pace_s: float) -> None
                     "reader": reader.link,
                 }
             )
-        unfinished = folder / "line.json.new"
-        unfinished.write_text(json.dumps(places), encoding="utf-8")
-        unfinished.replace(folder / "line.json")
+        print(json.dumps(places), flush=True)  # noqa: T201
         line = Line(
             stations, folder / "truth.jsonl", units=units, seed=seed, pace_s=pace_s, report=report
         )

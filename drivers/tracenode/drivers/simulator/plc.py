@@ -75,5 +75,5 @@ class Plc:
             self.memory.written.clear()
             acknowledged = words[AREA_B + area.ACK_SEQ] == self._sequence
             if acknowledged and words[AREA_B + area.B_BOOT] == self._boot:
-                return Answer.read(words[AREA_B : AREA_B + area.AREA_B_SIZE])
+                return LAYOUT.read_answer(words[AREA_B : AREA_B + area.AREA_B_SIZE])
             await self.memory.written.wait()

@@ -1,0 +1,58 @@
+"""The `tracenode` command."""
+
+from __future__ import annotations
+
+import click
+
+from tracenode.server.commands.common import Tracenode
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "backup": "keeping:backup",
+    "check": "serving:check",
+    "demo": "demo:demo",
+    "export-nodeset": "keeping:export_nodeset",
+    "history": "asking:history",
+    "import-master": "keeping:import_master",
+    "ingredients": "asking:ingredients",
+    "init": "keeping:init",
+    "rebuild": "keeping:rebuild",
+    "recall": "asking:recall",
+    "restore": "keeping:restore",
+    "run": "serving:run",
+    "status": "keeping:status",
+    "verify": "keeping:verify",
+    "where-used": "asking:where_used",
+}
+"""Name -> room and function; a room is imported when its command is called, so that a query does
+not wait for the OPC UA stack."""
+
+
+class Lazy(Tracenode):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from importlib import import_module
+
+        if cmd_name not in COMMANDS:
+            return None
+        room, function = COMMANDS[cmd_name].split(":")
+        module = import_module(f"tracenode.server.commands.{room}")
+        command: click.Command = getattr(module, function)
+        return command
+
+
+@click.command(cls=Lazy)
+@click.version_option(package_name="tracenode")
+def main() -> None:
+    """tracenode: an OPC UA information-model server for traceability.
+
+    Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 wrong configuration, 4 the database
+    can't be used.
+    """
+
+
+if __name__ == "__main__":
+    main(prog_name="tracenode")

@@ -1,0 +1,251 @@
+"""init, status, verify, rebuild, backup, restore, import-master, export-nodeset."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from tracenode.models.errors import StoreError
+from tracenode.models.receipts import Requester
+from tracenode.models.status import TraceStatus
+from tracenode.server.commands.common import (
+    Exit,
+    database_option,
+    echo_json,
+    echo_table,
+    json_option,
+)
+from tracenode.server.commands.sample import SAMPLE
+from tracenode.server.master_import import Booking, read_master
+from tracenode.server.store.copies import backup as copy_out
+from tracenode.server.store.copies import restore as copy_in
+from tracenode.server.store.lock import FileLock
+from tracenode.server.store.master import in_force
+from tracenode.server.store.rebuild import rebuild as rebuild_tables
+from tracenode.server.store.summary import summary
+from tracenode.server.store.verify import Anchor
+from tracenode.server.store.verify import verify as verify_file
+from tracenode.server.trace import Trace
+
+__all__ = [
+    "backup",
+    "export_nodeset",
+    "import_master",
+    "init",
+    "rebuild",
+    "restore",
+    "status",
+    "verify",
+]
+
+PROGRESS_EVERY = 100_000
+file_argument = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("folder", type=file_argument, default=".")
+@click.option("--site", default="plant1", show_default=True, help="Id of the site.")
+@json_option
+def init(folder: Path, site: str, as_json: bool) -> None:
+    """Write a commented configuration and an empty database into FOLDER."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config, database = folder / "tracenode.toml", folder / "tracenode.db"
+    for path in (config, database):
+        if path.exists():
+            raise StoreError(f"{path} is there already; init never overwrites")
+    from tracenode.models.config import parse_config
+
+    text = SAMPLE.replace('"plant1"', f'"{site}"', 1)
+    parse_config(text, str(config))
+    Trace.open(database, site=site, create=True).close()
+    with config.open("x", encoding="utf-8") as file:
+        file.write(text)
+    if as_json:
+        echo_json({"config": str(config), "database": str(database), "site": site})
+        return
+    click.echo(f"written: {config}, {database}")
+    click.echo(f"next: edit {config}, then `tracenode check {config}` and `tracenode run {config}`")
+
+
+@click.command()
+@database_option
+@json_option
+def status(database: Path, as_json: bool) -> None:
+    """Where the journal stands, how much is in it, and whether a server has it open."""
+    with Trace.open(database, read_only=True) as trace:
+        found = trace.store.readers.run_now(summary)
+    found["served_by"] = FileLock.holder(database)
+    if as_json:
+        echo_json(found)
+        return
+    echo_table(("", ""), [(name.replace("_", " "), str(value)) for name, value in found.items()])
+
+
+@click.command()
+@database_option
+@json_option
+@click.option("--deep", is_flag=True, help="Also rebuild the tables beside it and compare.")
+@click.option(
+    "--anchor",
+    help="POSITION:HASH of a head that was published before; shows a journal that was made anew.",
+)
+@click.pass_context
+def verify(
+    context: click.Context, database: Path, as_json: bool, deep: bool, anchor: str | None
+) -> None:
+    """Check every page and every hash; name the first altered, missing or reordered entry."""
+    found = verify_file(
+        database, deep=deep, anchor=_anchor(anchor), progress=_progress("verified", as_json)
+    )
+    if as_json:
+        echo_json(
+            {
+                "database": str(found.path),
+                "entries": found.entries,
+                "head": f"{found.entries}:{found.head.hex()}",
+                "whole": found.whole,
+                "faults": list(found.faults),
+            }
+        )
+    elif found.whole:
+        click.echo(f"whole: {found.entries} entries; head {found.entries}:{found.head.hex()}")
+    else:
+        for fault in found.faults:
+            click.echo(f"FAULT: {fault}")
+    if not found.whole:
+        context.exit(Exit.Refused)
+
+
+def _anchor(text: str | None) -> Anchor | None:
+    if text is None:
+        return None
+    position, _, digest = text.partition(":")
+    try:
+        return Anchor(int(position), bytes.fromhex(digest))
+    except ValueError:
+        raise click.UsageError(
+            f"--anchor: expected POSITION:HASH as `status` prints it, found {text!r}"
+        ) from None
+
+
+@click.command()
+@database_option
+@json_option
+def rebuild(database: Path, as_json: bool) -> None:
+    """Make all tables anew from the journal; the server must be stopped."""
+    made = rebuild_tables(database, _progress("replayed", as_json))
+    same = made.before == made.after
+    if as_json:
+        echo_json(
+            {"entries": made.entries, "before": made.before, "after": made.after, "same": same}
+        )
+        return
+    click.echo(f"{made.entries} entries replayed; canonical dump hash {made.after}")
+    click.echo("the tables were right" if same else "the tables were mended")
+
+
+@click.command()
+@click.argument("to", type=file_argument)
+@database_option
+@json_option
+def backup(to: Path, database: Path, as_json: bool) -> None:
+    """Copy the database into the new file TO, also beside a running server, and verify the copy."""
+    found = copy_out(database, to, _progress("verified", as_json))
+    if as_json:
+        echo_json({"backup": str(to), "entries": found.entries, "head": found.head.hex()})
+        return
+    click.echo(f"{to}: {found.entries} entries, whole; head {found.entries}:{found.head.hex()}")
+
+
+@click.command()
+@click.argument("copy", type=file_argument)
+@database_option
+@json_option
+@click.option("--force", is_flag=True, help="Also give up entries that the backup lacks.")
+def restore(copy: Path, database: Path, as_json: bool, force: bool) -> None:
+    """Put the backup COPY in the place of the database; what stood there is kept."""
+    made = copy_in(copy, database, force=force, progress=_progress("verified", as_json))
+    kept = str(made.replaced) if made.replaced else None
+    if as_json:
+        echo_json({"entries": made.verification.entries, "replaced": kept})
+        return
+    click.echo(f"{database}: {made.verification.entries} entries restored")
+    if kept:
+        click.echo(f"what stood there is now {kept}")
+
+
+@click.command("import-master")
+@click.argument("file", type=file_argument)
+@database_option
+@json_option
+@click.pass_context
+def import_master(context: click.Context, file: Path, database: Path, as_json: bool) -> None:
+    """Import materials, routes, bills of material, orders or received lots from the CSV FILE."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"FILE: expected a CSV file in UTF-8: {error}") from error
+    bookings = read_master(text, str(file))
+    with Trace.open(database) as trace:
+        booked, known, refused = _book(trace, bookings)
+    if as_json:
+        echo_json({"booked": booked, "known": known, "refused": refused})
+    else:
+        click.echo(f"{booked} booked, {known} known already, {len(refused)} refused")
+        for reason in refused[:20]:
+            click.echo(f"  {reason}")
+    if refused:
+        context.exit(Exit.Refused)
+
+
+def _book(trace: Trace, bookings: list[Booking]) -> tuple[int, int, list[str]]:
+    """Record each; what is in force already is left alone."""
+    import asyncio
+
+    requester = Requester("import")
+    new = trace.store.readers.run_now(
+        lambda connection: [b for b in bookings if not in_force(connection, b.event)]
+    )
+
+    async def record_all() -> list[tuple[bool, TraceStatus, str]]:
+        receipts = await asyncio.gather(
+            *(trace.record(booking.event, requester, booking.request_id) for booking in new)
+        )
+        return [(r.refused, r.status, r.text) for r in receipts]
+
+    results = asyncio.run(record_all())
+    refused = [text for was_refused, _, text in results if was_refused]
+    replayed = sum(status is TraceStatus.OkReplayed for _, status, _ in results)
+    booked = len(results) - len(refused) - replayed
+    return booked, len(bookings) - len(results) + replayed, refused
+
+
+@click.command("export-nodeset")
+@click.argument("to", type=file_argument)
+@json_option
+def export_nodeset(to: Path, as_json: bool) -> None:
+    """Write the type nodeset (NodeSet2 XML) into the new file TO, for engineering tools."""
+    from tracenode.server.nodeset_data import nodeset_path
+
+    if to.exists():
+        raise StoreError(f"{to} is there already; an export never overwrites")
+    shutil.copyfile(nodeset_path(), to)
+    if as_json:
+        echo_json({"nodeset": str(to)})
+        return
+    click.echo(f"written: {to}")
+
+
+def _progress(what: str, as_json: bool) -> Callable[[int], None] | None:
+    """Return what shows progress of long work on a terminal."""
+    if as_json:
+        return None
+
+    def show(position: int) -> None:
+        if position % PROGRESS_EVERY == 0:
+            click.echo(f"{what} {position} entries", err=True)
+
+    return show
