@@ -21,9 +21,11 @@ virtual         `VirtualNodes` mapping, `NodeSource` and `Listing` protocols: no
 browse          Browse and BrowseNext in pages over real and virtual references, browse paths
 values          `Values.set`: the direct path for a new value; notifies monitored items
 ranges          IndexRange: parse and slice
+ids             `ua_id`, `ua_status`: NodeIds and StatusCodes from plain values
 events          `Event`: one emission with typed fields; `EventBus.emit` fans it out
 filters         content filters: OfType with subtypes, Like, BitwiseAnd, three-valued logic
-subscriptions   subscriptions and monitored items, bounded and clamped
+subscriptions   subscriptions, bounded and clamped
+monitored       their monitored items: data changes and events
 sessions        `TraceSession`, and `caller()`: who is calling (user, application URI, session)
 users           who may log in; nobody is an administrator from outside
 processor       requests: channel policy, session binding, parallel calls, services refused

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 __all__ = ["Tasks"]
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Tasks:
     """Tasks that somebody holds and awaits.
 
     asyncua calls us from protocol callbacks, where no TaskGroup can be open; so they are held
-    here, counted, and ended when the server stops. A task must handle its own errors.
+    here, counted, and ended when the server stops. An error that a task lets out is logged.
     """
 
     def __init__(self) -> None:
@@ -28,7 +30,7 @@ class Tasks:
         """Run `work` and hold it until it is done."""
         task = asyncio.create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         return task
 
     async def close(self, patience: float) -> None:
@@ -41,3 +43,9 @@ class Tasks:
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("a task failed", exc_info=error)
