@@ -9,10 +9,14 @@ import socket
 import stat
 import struct
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import serial
+import serial.rfc2217
 
 from tests.support.peers import require
 from tests.support.serial import cable
@@ -275,12 +279,23 @@ def test_missing_permission_names_the_group() -> None:
     assert "dialout" in port_words(PermissionError(13, "Permission denied"), "/dev/ttyS0")
 
 
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Lay down root's rights, where the tests run with them."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
 async def test_no_permission_for_a_real_port() -> None:
-    if sys.platform == "win32" or os.geteuid() == 0:
-        pytest.skip("this user may open everything")
     with cable() as device:
         os.chmod(device.port, stat.S_IWGRP)  # noqa: PTH101
-        with pytest.raises(LinkLost, match="no permission"):
+        with as_nobody(), pytest.raises(LinkLost, match="no permission"):
             await open_link(parse_link(f"serial:{device.port}"))
 
 
@@ -297,6 +312,45 @@ async def test_pyserial_loop_gives_back_what_was_written() -> None:
     await link.write(b"around")
     assert await read_exactly(link, 6) == b"around"
     await link.close()
+
+
+def serve_rfc2217(server: socket.socket) -> None:
+    """A terminal server by pyserial's own protocol engine; its port gives back what it gets.
+    (A pseudo-terminal has no modem lines, which the protocol wants to know.)"""
+    connection, _ = server.accept()
+    with connection, serial.serial_for_url("loop://", timeout=0.02) as device:
+        connection.settimeout(0.02)
+        manager = serial.rfc2217.PortManager(device, Telnet(connection))  # type: ignore[arg-type]
+        while True:
+            with suppress(TimeoutError):
+                data = connection.recv(1024)
+                if not data:
+                    return
+                device.write(b"".join(manager.filter(data)))
+            if data := device.read(device.in_waiting):
+                connection.sendall(b"".join(manager.escape(data)))
+
+
+class Telnet:
+    """What a PortManager writes its negotiation to."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.write = connection.sendall
+
+
+# pyserial 3.5 starts its thread the old way.
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+async def test_rfc2217_carries_bytes_to_a_port_elsewhere() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = threading.Thread(target=serve_rfc2217, args=(server,))
+        serving.start()
+        number = server.getsockname()[1]
+        link = await open_link(parse_link(f"rfc2217://127.0.0.1:{number}?baudrate=19200"))
+        await link.write(b"scan\xff\r")
+        assert await read_exactly(link, 6) == b"scan\xff\r"
+        await link.close()
+        serving.join(5)
+        assert not serving.is_alive()
 
 
 async def test_an_rfc2217_server_that_is_not_there_is_a_loss_in_bounded_time() -> None:

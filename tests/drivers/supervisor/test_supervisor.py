@@ -144,7 +144,8 @@ async def test_tries_come_at_doubling_intervals() -> None:
         await eventually(lambda: len(driver.entered) >= 6)
     gaps = [after - before for before, after in pairwise(driver.entered)]
     for gap, least in zip(gaps, (0.01, 0.02, 0.04, 0.08, 0.08), strict=False):
-        assert least <= gap < least + 0.2
+        # A timer may be a clock tick early.
+        assert least - 0.002 <= gap < least + 0.2
 
 
 async def test_after_a_stable_time_the_first_delay_comes_again() -> None:
@@ -159,9 +160,9 @@ async def test_after_a_stable_time_the_first_delay_comes_again() -> None:
     async with supervised(driver):
         await eventually(lambda: len(driver.entered) == 6)
     gaps = [after - before for before, after in pairwise(driver.entered)]
-    assert gaps[2] >= 0.04
+    assert gaps[2] >= 0.038
     assert gaps[3] < 0.06 + 0.08
-    assert gaps[3] >= 0.06 + 0.01
+    assert gaps[3] >= 0.068
 
 
 @pytest.mark.parametrize(

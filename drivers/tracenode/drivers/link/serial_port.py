@@ -124,7 +124,7 @@ async def _open_threaded(name: str, url: str, settings: SerialSettings) -> Threa
     except asyncio.CancelledError:
         opening.add_done_callback(_close_late)
         raise
-    except (serial.SerialException, OSError, ValueError) as e:
+    except (OSError, ValueError, NotImplementedError) as e:
         raise LinkLost(name, port_words(e, url)) from e
     finally:
         if not opening.done() or opening.exception() is not None:
@@ -142,8 +142,8 @@ def _open_blocking(url: str, settings: SerialSettings) -> serial.Serial:
         rtscts=settings.rtscts,
         xonxoff=settings.xonxoff,
         timeout=READ_POLL,
-        write_timeout=WRITE_TIMEOUT,
-        # None where a URL handler is no port that could be locked.
+        # URL handlers are no ports that could be locked, and RFC 2217 refuses a write time-out.
+        write_timeout=None if "://" in url else WRITE_TIMEOUT,
         exclusive=None if "://" in url else True,
     )
     return port

@@ -102,8 +102,7 @@ class _Caller(TransportLink):
         peer = transport.get_extra_info("peername")
         if self._reader.done():
             log.warning("%s: turned away a second caller %s", self.name, peer)
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+            self.abort()
             return
         self.name = f"{self.name} from {_address(peer)}"
         self._inbox.name = self.name

@@ -74,6 +74,11 @@ class TransportLink(asyncio.Protocol):
         except TimeoutError:
             transport.abort()
 
+    def abort(self) -> None:
+        """Close at once; unsent bytes are dropped."""
+        if self._transport is not None:
+            self._transport.abort()
+
     # ------------------------------------------------------------- asyncio.Protocol
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
