@@ -71,6 +71,8 @@ def checked_part(part: str) -> str:
 
 
 def _encode(text: str, reserved: dict[str, str]) -> str:
+    if reserved.keys().isdisjoint(text):
+        return text
     return "".join(reserved.get(c, c) for c in text)
 
 

@@ -43,13 +43,15 @@ _EDGE: Final = """
   at INTEGER NOT NULL, kf INTEGER NOT NULL, rel INTEGER NOT NULL,
   qty INTEGER, unit INTEGER, pos INTEGER"""
 
-PROJECTIONS: Final = f"""
+PROJECTIONS: Final = (
+    f"""
 CREATE TABLE touch(item INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(item, seq))
   STRICT, WITHOUT ROWID;
 CREATE TABLE void(ev INTEGER PRIMARY KEY, by INTEGER NOT NULL) STRICT;
 CREATE TABLE request(
   source INTEGER NOT NULL, rid TEXT NOT NULL, seq INTEGER NOT NULL, digest BLOB NOT NULL,
   PRIMARY KEY(source, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE last_request(source INTEGER PRIMARY KEY, rid TEXT NOT NULL) STRICT;
 CREATE TABLE emitted(es INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 
 CREATE TABLE type(
@@ -57,16 +59,19 @@ CREATE TABLE type(
   UNIQUE(scheme, code)) STRICT;
 CREATE TABLE item(
   id INTEGER PRIMARY KEY, type INTEGER NOT NULL, text TEXT NOT NULL, gen INTEGER NOT NULL,
-  state_of INTEGER, at INTEGER NOT NULL, ev INTEGER NOT NULL) STRICT;
+  state_of INTEGER, at INTEGER NOT NULL, ev INTEGER NOT NULL, last INTEGER NOT NULL,
+  qty INTEGER, unit INTEGER) STRICT;
 CREATE UNIQUE INDEX item_key ON item(text, type, gen) WHERE state_of IS NULL;
 CREATE INDEX item_type ON item(type, text, gen) WHERE state_of IS NULL;
 CREATE TABLE alias(
   text TEXT NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, item INTEGER NOT NULL,
-  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL,
+  owner INTEGER NOT NULL, until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL,
   PRIMARY KEY(text, at, ev)) STRICT, WITHOUT ROWID;
+CREATE INDEX alias_owner ON alias(owner);
 CREATE TABLE alias_was(
   text TEXT NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, item INTEGER NOT NULL,
-  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL, kt INTEGER NOT NULL,
+  owner INTEGER NOT NULL, until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL,
+  kt INTEGER NOT NULL,
   PRIMARY KEY(text, at, ev, kf)) STRICT, WITHOUT ROWID;
 CREATE TABLE uom(
   id INTEGER PRIMARY KEY, code TEXT NOT NULL, scale INTEGER NOT NULL, UNIQUE(code, scale)) STRICT;
@@ -78,6 +83,7 @@ CREATE TABLE master(
 
 CREATE TABLE edge({_EDGE}, PRIMARY KEY(dst, src, ev, ord)) STRICT, WITHOUT ROWID;
 CREATE INDEX edge_out ON edge(src, dst, at);
+CREATE INDEX edge_contain ON edge(src) WHERE rel = 3;
 CREATE TABLE edge_past({_EDGE},
   until INTEGER NOT NULL, uev INTEGER NOT NULL,
   PRIMARY KEY(dst, src, ev, ord)) STRICT, WITHOUT ROWID;
@@ -86,8 +92,9 @@ CREATE TABLE edge_was({_EDGE},
   until INTEGER NOT NULL, uev INTEGER NOT NULL, kt INTEGER NOT NULL,
   PRIMARY KEY(dst, src, ev, ord, kf)) STRICT, WITHOUT ROWID;
 CREATE INDEX edge_was_out ON edge_was(src, dst);
-""" + "".join(
-    f"""
+"""
+    + "".join(
+        f"""
 CREATE TABLE life{was}(
   item INTEGER NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, state INTEGER NOT NULL,
   until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
@@ -103,17 +110,30 @@ CREATE TABLE hold{was}(
   PRIMARY KEY(item, at, ev{key})) STRICT, WITHOUT ROWID;
 CREATE INDEX hold{was}_ev ON hold{was}(ev);
 """
-    for was, known, key in (("", "", ""), ("_was", ", kt INTEGER NOT NULL", ", kf"))
+        for was, known, key in (("", "", ""), ("_was", ", kt INTEGER NOT NULL", ", kf"))
+    )
+    + f"""
+CREATE INDEX visit_open ON visit(station, at) WHERE until = {INF};
+CREATE INDEX hold_open ON hold(item) WHERE until = {INF};
+CREATE TABLE station_now(
+  station INTEGER PRIMARY KEY, seq INTEGER NOT NULL, ok INTEGER NOT NULL,
+  nok INTEGER NOT NULL) STRICT;
+"""
 )
 """`rel` is the Relation plus 16 times the EdgeQuality. `pos` is interned in `position`, (qty, unit)
 is a mantissa and an interned (UN/ECE code, scale). `life` is the state of an item over time (its
 rows begin where it was registered: an item without a known row does not exist). `visit` is an open
-or ended operation at a station. `hold.scope` is 0 for the item, 1 for its where-used too."""
+or ended operation at a station. `hold.scope` is 0 for the item, 1 for its where-used too.
+`item.at`, `ev`, `qty` and `unit` are of the latest registration; `item.last` is the newest event
+time of the item's intervals: an event before it is late and recomputes them. `alias.owner` is the
+carrier whose tag it is, or the item itself. `station_now` counts the valid verdicts OK and NotOK
+of a station and names its last record."""
 
 PROJECTION_TABLES: Final = (
     "touch",
     "void",
     "request",
+    "last_request",
     "emitted",
     "type",
     "item",
@@ -132,5 +152,6 @@ PROJECTION_TABLES: Final = (
     "visit_was",
     "hold",
     "hold_was",
+    "station_now",
 )
 """Everything that `rebuild` empties and fills from the journal, in canonical dump order."""

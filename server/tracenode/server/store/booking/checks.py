@@ -1,0 +1,158 @@
+"""The checks of a booking, each refusing by its own error. Their order is S18's: identity, then
+state and duplicate, then hold; material and cycle after them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from tracenode.models.errors import (
+    ItemOnHold,
+    ItemScrapped,
+    MalformedRequest,
+    PartAlreadyInstalled,
+    UnitMismatch,
+    UnknownOrder,
+    WouldCloseCycle,
+)
+from tracenode.models.genealogy import Relation
+from tracenode.models.items import ItemKind
+from tracenode.models.quantities import UNITS, Quantity
+from tracenode.server.store.belief import EDGE
+from tracenode.server.store.cycles import closes_cycle
+from tracenode.server.store.facts import record_at
+from tracenode.server.store.holds import blocking_hold
+from tracenode.server.store.interning import station_name, unit_code_of
+from tracenode.server.store.master import order_exists
+from tracenode.server.store.moves import LEFT_THE_PROCESS
+from tracenode.server.store.references import relation_code
+from tracenode.server.store.resolve import Found, public_id, resolve
+from tracenode.server.store.schema import INF
+
+__all__ = [
+    "Case",
+    "open_visit",
+    "parent_of",
+    "require_acyclic",
+    "require_in_process",
+    "require_kind",
+    "require_loose",
+    "require_no_hold",
+    "require_order",
+    "require_unit_of_measure",
+    "usable",
+]
+
+_PARENT_THEN: Final = """
+SELECT dst FROM edge INDEXED BY edge_out WHERE src=:item AND rel=:rel AND at<=:at UNION ALL
+SELECT dst FROM edge_past INDEXED BY edge_past_out
+  WHERE src=:item AND rel=:rel AND at<=:at AND until>:at LIMIT 1"""
+_VISIT: Final = """
+SELECT station, at, until FROM visit WHERE item=? AND at<=? ORDER BY at DESC, ev DESC LIMIT 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a decision is made on: the tables, the event time in force, the record time (both in
+    microseconds) and the journal position that the event would get."""
+
+    connection: sqlite3.Connection
+    at: int
+    rec: int
+    seq: int
+
+    def resolve(self, text: str) -> Found:
+        """Return the item that a text means at the event time; raises as `resolve` does."""
+        return resolve(self.connection, text, self.at)
+
+    def late(self, found: Found) -> bool:
+        """True where the event is not the newest of the item's intervals."""
+        return self.at < found.last
+
+
+def usable(case: Case, text: str) -> Found:
+    """Return the item that a text means.
+
+    Raises:
+        InvalidIdentifier, UnknownItem, AmbiguousItem: as `resolve`.
+        ItemScrapped: it had left the process at the event time.
+    """
+    found = case.resolve(text)
+    require_in_process(found)
+    return found
+
+
+def require_in_process(found: Found) -> None:
+    """Refuse an item that was scrapped, consumed or shipped: ItemScrapped."""
+    if found.state in LEFT_THE_PROCESS:
+        raise ItemScrapped(found.public, found.state.name.lower())
+
+
+def require_no_hold(case: Case, items: Iterable[Found]) -> None:
+    """Refuse items that are held now, or made from what is held: ItemOnHold."""
+    for found in items:
+        hold = blocking_hold(case.connection, found.id)
+        if hold is not None:
+            (body,) = case.connection.execute(
+                "SELECT body FROM journal WHERE seq=?", (hold,)
+            ).fetchone()
+            reason = json.loads(body)["f"]["reason"]
+            raise ItemOnHold(found.public, record_at(case.connection, hold), reason)
+
+
+def require_order(case: Case, order: str) -> None:
+    """Refuse an order that is given but not in the master data: UnknownOrder."""
+    if order and not order_exists(case.connection, order):
+        raise UnknownOrder(order)
+
+
+def require_kind(field: str, found: Found, kinds: frozenset[ItemKind], expected: str) -> None:
+    """Refuse an item of another kind: MalformedRequest."""
+    if found.kind not in kinds:
+        raise MalformedRequest(field, expected, f"{found.public}, a {found.kind.name.lower()}")
+
+
+def parent_of(case: Case, found: Found, relation: Relation) -> int | None:
+    """Return what an item is installed or packed in at the event time; None for nothing."""
+    rel = relation_code(relation)
+    if not case.late(found):
+        key = EDGE.open_inside(case.connection, found.id, rel)
+        return None if key is None else key[0]
+    row = case.connection.execute(
+        _PARENT_THEN, {"item": found.id, "rel": rel, "at": case.at}
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def require_loose(case: Case, found: Found) -> None:
+    """Refuse a unit that sits in a parent at the event time: PartAlreadyInstalled."""
+    if found.kind is ItemKind.Unit:
+        parent = parent_of(case, found, Relation.Install)
+        if parent is not None:
+            raise PartAlreadyInstalled(found.public, public_id(case.connection, parent))
+
+
+def require_acyclic(case: Case, output: Found, input_: Found) -> None:
+    """Refuse an edge from the event time on that would close a cycle: WouldCloseCycle."""
+    if closes_cycle(case.connection, output.id, input_.id, case.at, INF):
+        raise WouldCloseCycle(output.public, input_.public)
+
+
+def require_unit_of_measure(case: Case, found: Found, quantity: Quantity | None) -> None:
+    """Refuse a quantity of another dimension than the lot was received in: UnitMismatch."""
+    if quantity is None or found.unit is None:
+        return
+    received = unit_code_of(case.connection, found.unit)
+    if UNITS[received][0] != UNITS[quantity.unit][0]:
+        raise UnitMismatch(f"a unit of {UNITS[received][0]} such as {received}", quantity.unit)
+
+
+def open_visit(case: Case, found: Found) -> tuple[str, int] | None:
+    """Return (station, since) of the operation that is open on an item at the event time."""
+    row = case.connection.execute(_VISIT, (found.id, case.at)).fetchone()
+    if row is None or row[2] <= case.at:
+        return None
+    return station_name(case.connection, row[0]), row[1]

@@ -1,0 +1,96 @@
+"""Deciding on what becomes of items: scrap, ship, hold, release."""
+
+from __future__ import annotations
+
+from tracenode.models.errors import MalformedRequest, UnknownRecord
+from tracenode.models.event_parts import MAX_INPUTS
+from tracenode.models.events import Hold, Release, Scrap, Ship
+from tracenode.server.store.booking.checks import (
+    Case,
+    require_in_process,
+    require_no_hold,
+    require_order,
+    usable,
+)
+from tracenode.server.store.booking.decision import Decision, resolved
+from tracenode.server.store.journal import from_microseconds, position_of
+from tracenode.server.store.resolve import Found, public_id
+from tracenode.server.store.schema import INF
+
+__all__ = ["hold", "release", "scrap", "ship"]
+
+
+def scrap(case: Case, event: Scrap) -> Decision:
+    """The item leaves for good; what is installed in it stays in it.
+
+    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped.
+    """
+    found = usable(case, event.item)
+    require_order(case, event.order)
+    return Decision(resolved(event, item=found.public), found.public)
+
+
+def ship(case: Case, event: Ship) -> Decision:
+    """Items leave the plant, and with them what is packed in them.
+
+    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped, ItemOnHold,
+        MalformedRequest.
+    """
+    found = {item.id: item for item in (usable(case, text) for text in event.items)}
+    require_order(case, event.order)
+    for item in list(found.values()):
+        for packed in _packed_in(case, item):
+            if packed.id not in found:
+                require_in_process(packed)
+                found[packed.id] = packed
+    if len(found) > MAX_INPUTS:
+        raise MalformedRequest(
+            "items", f"at most {MAX_INPUTS} with what is packed", str(len(found))
+        )
+    require_no_hold(case, found.values())
+    items = tuple(item.public for item in found.values())
+    return Decision(resolved(event, items=items), items[0])
+
+
+def _packed_in(case: Case, item: Found) -> list[Found]:
+    numbers = case.connection.execute(
+        "WITH RECURSIVE t(n) AS (VALUES(?) UNION"
+        " SELECT e.src FROM t CROSS JOIN edge e ON e.dst=t.n WHERE e.rel=3)"
+        " SELECT n FROM t WHERE n<>? ORDER BY n",
+        (item.id, item.id),
+    ).fetchall()
+    return [case.resolve(public_id(case.connection, number)) for (number,) in numbers]
+
+
+def hold(case: Case, event: Hold) -> Decision:
+    """Any known item may be held, as often as there are reasons.
+
+    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem.
+    """
+    found = case.resolve(event.item)
+    require_order(case, event.order)
+    return Decision(resolved(event, item=found.public), found.public)
+
+
+def release(case: Case, event: Release) -> Decision:
+    """End one hold that is in force.
+
+    Raises: UnknownRecord, MalformedRequest.
+    """
+    position = position_of(case.connection, event.hold)
+    row = (
+        position
+        and case.connection.execute(
+            "SELECT item, at, until, uev FROM hold WHERE ev=?", (position,)
+        ).fetchone()
+    )
+    if not row:
+        raise UnknownRecord(event.hold, "it is no hold that stands")
+    item, at, until, _ = row
+    if until != INF:
+        raise UnknownRecord(event.hold, "the hold was released already")
+    if case.at < at:
+        since = from_microseconds(at).isoformat()
+        found = from_microseconds(case.at).isoformat()
+        raise MalformedRequest("event_time", f"a time after the hold of {since}", found)
+    return Decision(event, public_id(case.connection, item))

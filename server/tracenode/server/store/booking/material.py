@@ -1,0 +1,106 @@
+"""Deciding on what goes into a unit and comes out: assemble, remove, replace, consume."""
+
+from __future__ import annotations
+
+from tracenode.models.errors import MalformedRequest, PartMissing
+from tracenode.models.events import Assemble, Consume, Remove, Replace
+from tracenode.models.genealogy import Relation
+from tracenode.models.items import ItemKind
+from tracenode.server.store.booking.checks import (
+    Case,
+    parent_of,
+    require_acyclic,
+    require_kind,
+    require_loose,
+    require_no_hold,
+    require_order,
+    require_unit_of_measure,
+    usable,
+)
+from tracenode.server.store.booking.decision import Decision, resolved
+from tracenode.server.store.booking.trial import require_sound
+from tracenode.server.store.resolve import Found
+
+__all__ = ["assemble", "consume", "remove", "replace"]
+
+_MATERIAL = frozenset({ItemKind.Unit, ItemKind.Lot})
+_UNITS = frozenset({ItemKind.Unit})
+
+
+def assemble(case: Case, event: Assemble) -> Decision:
+    """A serialised part that is loose and not held goes into a parent.
+
+    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped, MalformedRequest,
+        PartAlreadyInstalled, ItemOnHold, WouldCloseCycle.
+    """
+    parent, part = usable(case, event.parent), usable(case, event.part)
+    _require_parts(parent, part)
+    require_order(case, event.order)
+    require_loose(case, part)
+    require_no_hold(case, (part,))
+    recorded = resolved(event, parent=parent.public, part=part.public)
+    if case.late(part):
+        require_sound(case, recorded)
+    else:
+        require_acyclic(case, parent, part)
+    return Decision(recorded, parent.public)
+
+
+def _require_parts(parent: Found, part: Found) -> None:
+    require_kind("part", part, _UNITS, "a serialised unit: of a lot, an amount is consumed")
+    require_kind("parent", parent, _MATERIAL, "a unit or a lot")
+
+
+def remove(case: Case, event: Remove) -> Decision:
+    """A part comes out of the parent that it is in, whatever has become of either.
+
+    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, PartMissing.
+    """
+    parent, part = case.resolve(event.parent), case.resolve(event.part)
+    require_order(case, event.order)
+    if parent_of(case, part, Relation.Install) != parent.id:
+        raise PartMissing(part.public, parent.public)
+    recorded = resolved(event, parent=parent.public, part=part.public)
+    return Decision(recorded, parent.public)
+
+
+def replace(case: Case, event: Replace) -> Decision:
+    """One part out, another in, at one instant and in one record.
+
+    Raises: as `assemble` and `remove`.
+    """
+    parent, old = usable(case, event.parent), case.resolve(event.old_part)
+    new = usable(case, event.new_part)
+    if old.id == new.id:
+        raise MalformedRequest("new_part", "another part than the old one", new.public)
+    _require_parts(parent, new)
+    require_order(case, event.order)
+    if parent_of(case, old, Relation.Install) != parent.id:
+        raise PartMissing(old.public, parent.public)
+    require_loose(case, new)
+    require_no_hold(case, (new,))
+    update = {"parent": parent.public, "old_part": old.public, "new_part": new.public}
+    recorded = resolved(event, **update)
+    if case.late(new):
+        require_sound(case, recorded)
+    else:
+        require_acyclic(case, parent, new)
+    return Decision(recorded, parent.public)
+
+
+def consume(case: Case, event: Consume) -> Decision:
+    """Material that is not held goes irrevocably into an item; a unit goes in whole.
+
+    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped, MalformedRequest,
+        PartAlreadyInstalled, ItemOnHold, UnitMismatch, WouldCloseCycle.
+    """
+    item, lot = usable(case, event.item), usable(case, event.lot)
+    require_kind("lot", lot, _MATERIAL, "a lot or a unit")
+    require_kind("item", item, _MATERIAL, "a unit or a lot")
+    require_order(case, event.order)
+    require_loose(case, lot)
+    require_no_hold(case, (lot,))
+    require_unit_of_measure(case, lot, event.quantity)
+    require_acyclic(case, item, lot)
+    recorded = resolved(event, item=item.public, lot=lot.public)
+    return Decision(recorded, item.public)

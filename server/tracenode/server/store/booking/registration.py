@@ -1,0 +1,195 @@
+"""Deciding on what makes items: register, receive, transform, split, merge."""
+
+from __future__ import annotations
+
+from tracenode.models.errors import (
+    DuplicateIdentifier,
+    InvalidIdentifier,
+    MalformedRequest,
+    UnknownMaterial,
+)
+from tracenode.models.events import Merge, Output, Portion, Receive, Register, Split, Transform
+from tracenode.models.identifiers import SCHEMES, Identity
+from tracenode.models.items import ItemKind
+from tracenode.server.store.booking.checks import (
+    Case,
+    require_kind,
+    require_loose,
+    require_no_hold,
+    require_order,
+    require_unit_of_measure,
+    usable,
+)
+from tracenode.server.store.booking.decision import Decision, resolved
+from tracenode.server.store.interning import KINDS
+from tracenode.server.store.journal import from_microseconds
+from tracenode.server.store.master import Material, material
+from tracenode.server.store.resolve import Found, checked_reference
+from tracenode.server.store.routing import advice
+
+__all__ = ["merge", "receive", "register", "split", "transform"]
+
+MAX_POOLED_EDGES = 100_000
+"""Edges of one transformation without a map; beyond it, it must say what went where."""
+_DAY_US = 86_400_000_000
+_DIVISIBLE = frozenset({ItemKind.Lot})
+_MATERIAL = frozenset({ItemKind.Unit, ItemKind.Lot})
+
+
+def register(case: Case, event: Register) -> Decision:
+    """A known material, an order that is known where given, an identity that is free.
+
+    Raises: InvalidIdentifier, UnknownMaterial, UnknownOrder, DuplicateIdentifier.
+    """
+    checked_reference(event.item)
+    require_order(case, event.order)
+    identity = _free(case, event.item, event.material)
+    recorded = resolved(event, item=str(identity))
+    step, recipe = advice(case.connection, event.material, None, event.station)
+    return Decision(recorded, recorded.item, next_step=step, recipe=recipe)
+
+
+def receive(case: Case, event: Receive) -> Decision:
+    """As `register`."""
+    checked_reference(event.item)
+    require_order(case, event.order)
+    recorded = resolved(event, item=str(_free(case, event.item, event.material)))
+    return Decision(recorded, recorded.item)
+
+
+def _known_material(case: Case, code: str) -> Material:
+    found = material(case.connection, code)
+    if found is None:
+        raise UnknownMaterial(code)
+    return found
+
+
+def _free(case: Case, text: str, code: str) -> Identity:
+    """Return the identity that a new item of a material gets: the text's next free generation."""
+    about = _known_material(case, code)
+    scheme = SCHEMES[about.item_kind]
+    given = Identity.parse(text)
+    if given is not None and given.scheme in KINDS:
+        if (given.scheme, given.part) != (scheme, code):
+            raise InvalidIdentifier(text, f"an id of this material begins with {scheme}:{code}:")
+        text = given.text
+    wanted = Identity.checked(scheme, code, text)
+    latest = case.connection.execute(
+        "SELECT i.gen, i.at, EXISTS(SELECT 1 FROM life l WHERE l.item=i.id)"
+        " FROM type t CROSS JOIN item i WHERE t.scheme=? AND t.code=? AND i.text=? AND i.type=t.id"
+        " AND i.state_of IS NULL ORDER BY i.gen DESC LIMIT 1",
+        (scheme, code, text),
+    ).fetchone()
+    generation = 0
+    if latest is not None:
+        generation, at, exists = latest
+        if exists:
+            days = about.reuse_after_days
+            if days is None or case.at - at < days * _DAY_US:
+                public = str(Identity(scheme, code, text, generation))
+                when = from_microseconds(at).isoformat(timespec="seconds")
+                raise DuplicateIdentifier(public, f"registered {when}")
+            generation += 1
+    if given is not None and given.generation not in (0, generation):
+        raise InvalidIdentifier(str(given), f"the next free generation is {generation}")
+    return Identity.checked(wanted.scheme, wanted.part, wanted.text, generation)
+
+
+def _inputs(case: Case, field: str, portions: tuple[Portion, ...]) -> tuple[Found, ...]:
+    found = tuple(usable(case, portion.item) for portion in portions)
+    for item in found:
+        require_kind(field, item, _MATERIAL, "units and lots")
+    units = [item.id for item in found if item.kind is ItemKind.Unit]
+    if len(units) != len(set(units)):
+        raise MalformedRequest(field, "each unit once", "one of them twice")
+    for item in found:
+        require_loose(case, item)
+    return found
+
+
+def _resolved(portions: tuple[Portion, ...], found: tuple[Found, ...]) -> tuple[Portion, ...]:
+    return tuple(
+        portion.model_copy(update={"item": item.public})
+        for portion, item in zip(portions, found, strict=True)
+    )
+
+
+def transform(case: Case, event: Transform) -> Decision:
+    """Inputs that are known, in process, loose and not held; outputs that are new.
+
+    Raises: as `register`, and ItemScrapped, PartAlreadyInstalled, ItemOnHold, UnitMismatch,
+        MalformedRequest.
+    """
+    found = _inputs(case, "inputs", event.inputs)
+    require_order(case, event.order)
+    outputs: list[Output] = []
+    for output in event.outputs:
+        checked_reference(output.item)
+        identity = str(_free(case, output.item, output.material))
+        if any(identity == other.item for other in outputs):
+            raise DuplicateIdentifier(identity, "it is an output twice")
+        outputs.append(output.model_copy(update={"item": identity}))
+    require_no_hold(case, found)
+    for item, portion in zip(found, event.inputs, strict=True):
+        require_unit_of_measure(case, item, portion.quantity)
+    _check_map(case, event, found)
+    update = {"inputs": _resolved(event.inputs, found), "outputs": tuple(outputs)}
+    return Decision(resolved(event, **update), outputs[0].item)
+
+
+def _check_map(case: Case, event: Transform, found: tuple[Found, ...]) -> None:
+    if event.map is None:
+        if len(event.outputs) > 1 and len(found) * len(event.outputs) > MAX_POOLED_EDGES:
+            raise MalformedRequest(
+                "map",
+                f"a map, above {MAX_POOLED_EDGES} pairs of inputs and outputs",
+                f"none for {len(found) * len(event.outputs)}",
+            )
+        return
+    for number, share in enumerate(event.map):
+        if share.output >= len(event.outputs) or share.input >= len(found):
+            raise MalformedRequest(
+                f"map[{number}]",
+                f"an output below {len(event.outputs)} and an input below {len(found)}",
+                f"{share.output} <- {share.input}",
+            )
+        require_unit_of_measure(case, found[share.input], share.quantity)
+    without = set(range(len(event.outputs))) - {share.output for share in event.map}
+    if without:
+        raise MalformedRequest("map", "an input for every output", f"none for {min(without)}")
+
+
+def split(case: Case, event: Split) -> Decision:
+    """A lot in process and not held; the child is a new lot of the same material (S10).
+
+    Raises: as `register`, and ItemScrapped, ItemOnHold, UnitMismatch, MalformedRequest.
+    """
+    parent = usable(case, event.lot)
+    require_kind("lot", parent, _DIVISIBLE, "a lot: a serialised unit is never split")
+    require_order(case, event.order)
+    checked_reference(event.child)
+    child = str(_free(case, event.child, parent.material))
+    require_no_hold(case, (parent,))
+    require_unit_of_measure(case, parent, event.quantity)
+    recorded = resolved(event, lot=parent.public, child=child)
+    return Decision(recorded, child)
+
+
+def merge(case: Case, event: Merge) -> Decision:
+    """Lots in process and not held become one new lot (S10).
+
+    Raises: as `split`.
+    """
+    found = tuple(usable(case, portion.item) for portion in event.lots)
+    for item in found:
+        require_kind("lots", item, _DIVISIBLE, "lots: serialised units are not merged")
+    require_order(case, event.order)
+    if _known_material(case, event.material).item_kind is not ItemKind.Lot:
+        raise MalformedRequest("material", "the material of a lot", event.material)
+    checked_reference(event.item)
+    new = str(_free(case, event.item, event.material))
+    require_no_hold(case, found)
+    for item, portion in zip(found, event.lots, strict=True):
+        require_unit_of_measure(case, item, portion.quantity)
+    update = {"lots": _resolved(event.lots, found), "item": new}
+    return Decision(resolved(event, **update), new)

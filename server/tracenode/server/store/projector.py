@@ -1,0 +1,188 @@
+"""Projecting recorded events into the tables.
+
+For each item whose intervals an event changes: where the event is the newest, `tail` appends;
+where it came late, voids or corrects, the item is recomputed from its facts, compared with the
+tables, and the difference is versioned (SEMANTICS S13: one code path).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from tracenode.models.events import Correct, Master, Observe, Release, TraceEvent, Void
+from tracenode.server.store import tail
+from tracenode.server.store.belief import EDGE, Row, withdraw
+from tracenode.server.store.facts import Fact, entry, fact_of
+from tracenode.server.store.interning import position_id, type_id, unit_id
+from tracenode.server.store.journal import position_of
+from tracenode.server.store.master import put_master
+from tracenode.server.store.moves import LifeBack, moved, moves
+from tracenode.server.store.recompute import recompute
+from tracenode.server.store.references import births, drawn, named
+from tracenode.server.store.resolve import lookup, parsed, public_id, row_of
+from tracenode.server.store.stations import count_record, uncount
+
+__all__ = ["apply", "items_of", "project", "target_of"]
+
+
+def apply(connection: sqlite3.Connection, seq: int, at: int, event: TraceEvent) -> None:
+    """Project one recorded event; `at` is its event time in microseconds.
+
+    Called in journal order for every entry that is neither a refusal nor a note, live and by
+    rebuild. The result depends on nothing but the journal up to `seq`.
+    """
+    project(connection, seq, at, event)
+
+
+def project(connection: sqlite3.Connection, seq: int, at: int, event: TraceEvent) -> list[Row]:
+    """Do as `apply`. Return the edges of parts and packed items that a recomputation drew anew or
+    lengthened."""
+    count_record(connection, seq, event)
+    match event:
+        case Void():
+            return _withdraw(connection, seq, event.record, None)
+        case Correct():
+            return _withdraw(connection, seq, event.record, fact_of(connection, seq, at, event))
+        case Master():
+            put_master(connection, seq, event)
+            return []
+        case _:
+            return _book(connection, fact_of(connection, seq, at, event))
+
+
+def target_of(connection: sqlite3.Connection, record: str) -> Fact:
+    """Return what the record that is voided or corrected says happened."""
+    seq = position_of(connection, record)
+    assert seq is not None, f"no such record: {record}"
+    _, at, event = entry(connection, seq)
+    assert event is not None, f"record {record} booked nothing"
+    return fact_of(connection, seq, at, event)
+
+
+def items_of(connection: sqlite3.Connection, fact: Fact) -> tuple[str, ...]:
+    """Return the public ids of the items that a recorded fact touches."""
+    match fact.event:
+        case Release():
+            return _held(connection, fact)
+        case Observe():
+            identity = parsed(fact.event.item)
+            known = identity is not None and lookup(connection, identity) is not None
+            return (fact.event.item,) if known else ()
+        case _:
+            return named(fact.event)
+
+
+def _held(connection: sqlite3.Connection, release: Fact) -> tuple[str, ...]:
+    row = connection.execute(
+        "SELECT item FROM hold WHERE ev=:ev UNION SELECT item FROM hold_was WHERE ev=:ev",
+        {"ev": release.hold},
+    ).fetchone()
+    return (public_id(connection, row[0]),)
+
+
+def _moved(connection: sqlite3.Connection, fact: Fact) -> tuple[str, ...]:
+    return _held(connection, fact) if isinstance(fact.event, Release) else moved(fact.event)
+
+
+def _book(connection: sqlite3.Connection, fact: Fact) -> list[Row]:
+    fresh = _bear(connection, fact)
+    rows = {public: row_of(connection, public) for public in items_of(connection, fact)}
+    numbers = {public: number for public, (number, _) in rows.items()}
+    _touch(connection, numbers.values(), fact.seq)
+    _draw(connection, fact, numbers)
+    born = {public for public, _ in births(fact.event)}
+    changed: list[Row] = []
+    for public in _moved(connection, fact):
+        number, last = rows[public]
+        steps = moves(public, fact.event, fact.hold)
+        reborn = public in born and public not in fresh
+        if fact.at < last or reborn or any(isinstance(step, LifeBack) for step in steps):
+            changed += recompute(connection, number, public, fact.seq, (fact,))
+        else:
+            for step in steps:
+                tail.append(connection, number, step, fact, numbers)
+        if fact.at > last:
+            connection.execute("UPDATE item SET last=? WHERE id=?", (fact.at, number))
+    return changed
+
+
+def _withdraw(
+    connection: sqlite3.Connection, seq: int, record: str, replacement: Fact | None
+) -> list[Row]:
+    target = target_of(connection, record)
+    connection.execute("INSERT INTO void(ev,by) VALUES(?,?)", (target.seq, seq))
+    uncount(connection, target.event)
+    newest = () if replacement is None else (replacement,)
+    for fact in newest:
+        _bear(connection, fact)
+    rows = {
+        public: row_of(connection, public)
+        for fact in (target, *newest)
+        for public in items_of(connection, fact)
+    }
+    numbers = {public: number for public, (number, _) in rows.items()}
+    _touch(connection, numbers.values(), seq)
+    for edge in drawn(target.event):
+        key = (numbers[edge.output], numbers[edge.input], target.seq, edge.ordinal)
+        withdraw(connection, key, seq)
+    for fact in newest:
+        _draw(connection, fact, numbers)
+        connection.executemany(
+            "UPDATE item SET last=? WHERE id=? AND last<?",
+            [(fact.at, numbers[public], fact.at) for public in _moved(connection, fact)],
+        )
+    affected = dict.fromkeys(
+        public for fact in (target, *newest) for public in _moved(connection, fact)
+    )
+    changed: list[Row] = []
+    for public in affected:
+        changed += recompute(connection, numbers[public], public, seq, newest)
+    return changed
+
+
+def _bear(connection: sqlite3.Connection, fact: Fact) -> set[str]:
+    """Make rows for the items that a fact makes; return those that had none before."""
+    fresh: set[str] = set()
+    for public, quantity in births(fact.event):
+        identity = parsed(public)
+        assert identity is not None, f"not a public id: {public!r}"
+        type_ = type_id(connection, identity.scheme, identity.part)
+        key = (identity.text, type_, identity.generation)
+        amount = None if quantity is None else quantity.mantissa
+        values = (fact.at, fact.seq, amount, unit_id(connection, quantity))
+        known = connection.execute(
+            "UPDATE item SET at=?, ev=?, qty=?, unit=?"
+            " WHERE text=? AND type=? AND gen=? AND state_of IS NULL",
+            (*values, *key),
+        )
+        if known.rowcount == 0:
+            fresh.add(public)
+            connection.execute(
+                "INSERT INTO item(at,ev,qty,unit,text,type,gen,last) VALUES(?,?,?,?,?,?,?,?)",
+                (*values, *key, fact.at),
+            )
+    return fresh
+
+
+def _touch(connection: sqlite3.Connection, items: Iterable[int], seq: int) -> None:
+    connection.executemany(
+        "INSERT OR IGNORE INTO touch(item,seq) VALUES(?,?)", [(item, seq) for item in items]
+    )
+
+
+def _draw(connection: sqlite3.Connection, fact: Fact, numbers: dict[str, int]) -> None:
+    for edge in drawn(fact.event):
+        quantity = edge.quantity
+        EDGE.begin(
+            connection,
+            (numbers[edge.output], numbers[edge.input], fact.seq, edge.ordinal),
+            (
+                fact.at,
+                edge.rel,
+                None if quantity is None else quantity.mantissa,
+                unit_id(connection, quantity),
+                position_id(connection, edge.position),
+            ),
+            fact.seq,
+        )

@@ -1,0 +1,76 @@
+"""Recomputing one item: its intervals from its facts, the difference to the tables versioned."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from tracenode.server.store.aggregates import Interval, intervals
+from tracenode.server.store.belief import (
+    ALIAS,
+    EDGE,
+    HOLD,
+    LIFE,
+    VISIT,
+    EdgeTables,
+    IntervalTable,
+    Key,
+    Row,
+    version,
+)
+from tracenode.server.store.facts import Fact, facts_of_item
+from tracenode.server.store.interning import position_id, station_id, unit_id
+from tracenode.server.store.moves import AliasOn, Enter, HoldOn, Inside, LifeTo
+from tracenode.server.store.references import relation_code
+from tracenode.server.store.resolve import row_of
+
+__all__ = ["recompute"]
+
+_TABLES: tuple[IntervalTable | EdgeTables, ...] = (LIFE, VISIT, EDGE, HOLD, ALIAS)
+
+
+def recompute(
+    connection: sqlite3.Connection, item: int, public: str, seq: int, newest: Iterable[Fact]
+) -> list[Row]:
+    """Make the intervals of an item what its valid facts say, as of journal position `seq`.
+
+    `newest` are facts at `seq` itself. Return the edges drawn anew or lengthened.
+    """
+    facts = facts_of_item(connection, item, before=seq, newest=newest)
+    want: dict[IntervalTable | EdgeTables, dict[Key, Row]] = {table: {} for table in _TABLES}
+    for interval in intervals(public, facts):
+        table, row = _row(connection, item, interval, seq)
+        want[table][row.key] = row
+    changed: list[Row] = []
+    for table in _TABLES:
+        rows = version(connection, table, table.rows(connection, item), want[table], seq)
+        if table is EDGE:
+            changed = rows
+    return changed
+
+
+def _row(
+    connection: sqlite3.Connection, item: int, interval: Interval, seq: int
+) -> tuple[IntervalTable | EdgeTables, Row]:
+    begun = (item, interval.at, interval.seq)
+    end = (interval.until, interval.uev, seq)
+    match interval.opening:
+        case LifeTo(state):
+            return LIFE, Row(begun, (int(state),), *end)
+        case Enter(station):
+            return VISIT, Row(begun, (station_id(connection, station),), *end)
+        case HoldOn(scope):
+            return HOLD, Row(begun, (scope,), *end)
+        case AliasOn(text, bearer, _):
+            number, _ = row_of(connection, bearer)
+            return ALIAS, Row((text, interval.at, interval.seq), (number, item), *end)
+        case Inside(relation, parent, quantity, position):
+            number, _ = row_of(connection, parent)
+            payload = (
+                interval.at,
+                relation_code(relation),
+                None if quantity is None else quantity.mantissa,
+                unit_id(connection, quantity),
+                position_id(connection, position),
+            )
+            return EDGE, Row((number, item, interval.seq, 0), payload, *end)

@@ -1,0 +1,166 @@
+"""Which items a recorded event names, which it makes, and which edges it draws for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from tracenode.models.events import (
+    Assemble,
+    Bind,
+    Consume,
+    Correct,
+    Gap,
+    Master,
+    Merge,
+    Pack,
+    Receive,
+    Register,
+    Reject,
+    Release,
+    Remove,
+    Replace,
+    Ship,
+    Split,
+    TraceEvent,
+    Transform,
+    Unbind,
+    Unpack,
+    Void,
+)
+from tracenode.models.genealogy import EdgeQuality, Relation
+from tracenode.models.quantities import Quantity
+
+__all__ = ["QUALITY", "Drawn", "births", "drawn", "named", "relation_code", "subject"]
+
+QUALITY: Final = 16
+"""`rel` of an edge is its Relation plus this times its EdgeQuality."""
+
+
+def relation_code(relation: Relation, quality: EdgeQuality = EdgeQuality.Exact) -> int:
+    """Return `rel` of an edge."""
+    return int(relation) + QUALITY * int(quality)
+
+
+def named(event: TraceEvent) -> tuple[str, ...]:
+    """Return every item that an event names, each once. A release, a void and a correction name
+    none of themselves; an observation may name what is unknown."""
+    match event:
+        case Assemble() | Remove():
+            return (event.parent, event.part)
+        case Consume():
+            return (event.item, event.lot)
+        case Replace():
+            return (event.parent, event.old_part, event.new_part)
+        case Transform():
+            inputs = (portion.item for portion in event.inputs)
+            return tuple(dict.fromkeys((*inputs, *(output.item for output in event.outputs))))
+        case Split():
+            return (event.lot, event.child)
+        case Merge():
+            return tuple(dict.fromkeys((*(lot.item for lot in event.lots), event.item)))
+        case Pack() | Unpack():
+            return (event.container, event.item)
+        case Bind():
+            return (event.carrier, event.item)
+        case Unbind():
+            return (event.carrier,)
+        case Ship():
+            return tuple(dict.fromkeys(event.items))
+        case Reject() | Release() | Void() | Correct() | Master() | Gap():
+            return ()
+        case _:
+            return (event.item,)
+
+
+def births(event: TraceEvent) -> tuple[tuple[str, Quantity | None], ...]:
+    """Return (public id, quantity) of the items that an event makes."""
+    match event:
+        case Register() | Receive() | Merge():
+            return ((event.item, event.quantity),)
+        case Transform():
+            return tuple((output.item, output.quantity) for output in event.outputs)
+        case Split():
+            return ((event.child, event.quantity),)
+        case _:
+            return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An edge that begins with its event and never ends. `ordinal` tells the edges of one event
+    apart."""
+
+    output: str
+    input: str
+    ordinal: int
+    rel: int
+    quantity: Quantity | None
+    position: str = ""
+
+
+_CONSUMED: Final = relation_code(Relation.Consume)
+_MADE: Final = relation_code(Relation.Transform)
+_POOLED: Final = relation_code(Relation.Transform, EdgeQuality.Pooled)
+
+
+def drawn(event: TraceEvent) -> tuple[Drawn, ...]:
+    """Return the lasting edges of an event: of a consumption, transformation, split or merge.
+
+    Several outputs without a map give pooled edges, whose quantities are unknown (SEMANTICS S11).
+    """
+    match event:
+        case Consume():
+            return (Drawn(event.item, event.lot, 0, _CONSUMED, event.quantity, event.position),)
+        case Split():
+            return (Drawn(event.child, event.lot, 0, _MADE, event.quantity),)
+        case Merge():
+            return tuple(
+                Drawn(event.item, lot.item, ordinal, _MADE, lot.quantity)
+                for ordinal, lot in enumerate(event.lots)
+            )
+        case Transform() if event.map is not None:
+            return tuple(
+                Drawn(
+                    event.outputs[share.output].item,
+                    event.inputs[share.input].item,
+                    ordinal,
+                    _MADE,
+                    share.quantity,
+                )
+                for ordinal, share in enumerate(event.map)
+            )
+        case Transform() if len(event.outputs) == 1:
+            return tuple(
+                Drawn(event.outputs[0].item, portion.item, ordinal, _MADE, portion.quantity)
+                for ordinal, portion in enumerate(event.inputs)
+            )
+        case Transform():
+            pairs = ((output, portion) for output in event.outputs for portion in event.inputs)
+            return tuple(
+                Drawn(output.item, portion.item, ordinal, _POOLED, None)
+                for ordinal, (output, portion) in enumerate(pairs)
+            )
+        case _:
+            return ()
+
+
+def subject(event: TraceEvent) -> str:
+    """Return the one item that a recorded event is about; empty where there is none."""
+    match event:
+        case Assemble() | Remove() | Replace():
+            return event.parent
+        case Transform():
+            return event.outputs[0].item
+        case Split():
+            return event.child
+        case Unbind():
+            return event.carrier
+        case Ship():
+            return event.items[0]
+        case Correct():
+            return subject(event.replacement)
+        case Reject() | Release() | Void() | Master() | Gap():
+            return ""
+        case _:
+            return event.item

@@ -1,0 +1,176 @@
+"""From what was typed or scanned to one item, or a refusal (SEMANTICS S1, S2)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from tracenode.models.errors import AmbiguousItem, InvalidIdentifier, UnknownItem
+from tracenode.models.identifiers import MAX_TEXT, Identity, checked_text
+from tracenode.models.items import ItemKind, ItemState
+from tracenode.server.store.schema import INF
+
+__all__ = [
+    "CARRIERS",
+    "LATEST",
+    "Found",
+    "candidates",
+    "checked_reference",
+    "lookup",
+    "parsed",
+    "public_id",
+    "resolve",
+    "row_of",
+]
+
+LATEST: Final = INF - 1
+"""The event time that is later than any."""
+CARRIERS: Final = frozenset({ItemKind.Carrier, ItemKind.Container})
+"""What can be bound: while it is, its number means what it carries."""
+MAX_REFERENCE_TEXT: Final = 254
+"""Characters of a scanned text that may be an alias."""
+
+parsed: Final = lru_cache(maxsize=4096)(Identity.parse)
+"""`Identity.parse`, remembering: an event's ids are read several times on its way."""
+_KINDS: Final = tuple(ItemKind)
+_STATES: Final = tuple(ItemState)
+_ROW: Final = """
+SELECT i.id, t.scheme, t.code, i.text, i.gen, t.cls, i.last, i.unit,
+  coalesce(
+    (SELECT l.state FROM life l WHERE l.item=i.id AND l.at<=?
+     ORDER BY l.at DESC, l.ev DESC LIMIT 1),
+    (SELECT 0 FROM life f WHERE f.item=i.id LIMIT 1)) AS state
+"""
+_BY_IDENTITY: Final = (
+    _ROW
+    + """FROM type t CROSS JOIN item i
+WHERE t.scheme=? AND t.code=? AND i.text=? AND i.type=t.id AND i.gen=? AND i.state_of IS NULL"""
+)
+_BY_TEXT: Final = (
+    _ROW
+    + """FROM item i INDEXED BY item_key CROSS JOIN type t
+WHERE i.text=? AND i.state_of IS NULL AND t.id=i.type"""
+)
+_BY_ALIAS: Final = (
+    _ROW
+    + """FROM alias a CROSS JOIN item i CROSS JOIN type t
+WHERE a.text=? AND a.at<=? AND a.until>? AND i.id=a.item AND t.id=i.type"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An item as the tables have it. `state` is the one at the instant asked for; before its
+    registration an item counts as registered (late bookings, S15)."""
+
+    id: int
+    public: str
+    kind: ItemKind
+    material: str
+    last: int
+    """Newest event time of its intervals."""
+    unit: int | None
+    """Interned unit of the quantity that it was registered with."""
+    state: ItemState
+
+
+def checked_reference(text: str) -> str:
+    """Return a text that can be looked up, unchanged.
+
+    Raises:
+        InvalidIdentifier: empty, NUL-padded, over-long, control characters, outer spaces, or a
+            reader's word for "nothing read".
+    """
+    if len(text) <= MAX_TEXT:
+        return checked_text(text)
+    if len(text) > MAX_REFERENCE_TEXT:
+        raise InvalidIdentifier(
+            text, f"it has {len(text)} characters, at most {MAX_REFERENCE_TEXT} fit"
+        )
+    if not text.isprintable():
+        raise InvalidIdentifier(text, "it holds control characters")
+    return text
+
+
+def _found(row: tuple[int, str, str, str, int, int, int, int | None, int]) -> Found:
+    number, scheme, part, text, generation, kind, last, unit, state = row
+    return Found(
+        number,
+        str(Identity(scheme, part, text, generation)),
+        _KINDS[kind],
+        part,
+        last,
+        unit,
+        _STATES[state],
+    )
+
+
+def lookup(connection: sqlite3.Connection, identity: Identity, at: int = LATEST) -> Found | None:
+    """Return the item of exactly this identity, if it exists in current belief."""
+    row = connection.execute(
+        _BY_IDENTITY, (at, identity.scheme, identity.part, identity.text, identity.generation)
+    ).fetchone()
+    return None if row is None or row[-1] is None else _found(row)
+
+
+def resolve(connection: sqlite3.Connection, text: str, at: int = LATEST) -> Found:
+    """Return the one item that a text means at an instant: a public ItemId, an alias that is valid
+    then, or a bare number. A bound carrier's tag means the item that it carries.
+
+    Raises:
+        InvalidIdentifier: the text can't be any identity.
+        UnknownItem: nothing has it.
+        AmbiguousItem: several items have it.
+    """
+    checked_reference(text)
+    identity = parsed(text)
+    if identity is not None and (found := lookup(connection, identity, at)) is not None:
+        return found
+    aliases = _existing(connection.execute(_BY_ALIAS, (at, text, at, at)))
+    bare = candidates(connection, text, at)
+    if aliases:
+        bare = [found for found in bare if found.kind not in CARRIERS]
+    meant = {found.id: found for found in (*aliases, *bare)}
+    if len(meant) == 1:
+        return meant.popitem()[1]
+    if not meant:
+        if identity is None:
+            checked_text(text)
+        raise UnknownItem(text)
+    raise AmbiguousItem(text, sorted(found.public for found in meant.values()))
+
+
+def candidates(connection: sqlite3.Connection, text: str, at: int = LATEST) -> list[Found]:
+    """Return the items whose number is a text, of whatever material and generation."""
+    return _existing(connection.execute(_BY_TEXT, (at, text)))
+
+
+def _existing(rows: Iterable[tuple[Any, ...]]) -> list[Found]:
+    return [_found(row) for row in rows if row[-1] is not None]
+
+
+def row_of(connection: sqlite3.Connection, public: str) -> tuple[int, int]:
+    """Return (number, newest event time of its intervals) of a recorded public id, whether its
+    registration is valid or not."""
+    identity = parsed(public)
+    assert identity is not None, f"not a public id: {public!r}"
+    row = connection.execute(
+        "SELECT i.id, i.last FROM type t CROSS JOIN item i WHERE t.scheme=? AND t.code=?"
+        " AND i.text=? AND i.type=t.id AND i.gen=? AND i.state_of IS NULL",
+        (identity.scheme, identity.part, identity.text, identity.generation),
+    ).fetchone()
+    assert row is not None, f"no item has the recorded id {public!r}"
+    return int(row[0]), int(row[1])
+
+
+def public_id(connection: sqlite3.Connection, number: int) -> str:
+    """Return the public id of an item's number."""
+    scheme, part, text, generation = connection.execute(
+        "SELECT t.scheme, t.code, i.text, i.gen FROM item i CROSS JOIN type t"
+        " WHERE i.id=? AND t.id=i.type",
+        (number,),
+    ).fetchone()
+    return str(Identity(scheme, part, text, generation))

@@ -1,0 +1,261 @@
+"""Random plants: the tables say what a plain list of the events says, now, as of any time, and as
+known at any position; a replay of the journal fills the same tables (S4, S6, S13, S15)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.store import oracle
+from tests.store.oracle import Told
+from tests.store.plant import Plant, instant
+from tracenode.models.events import Correct, Register, TraceEvent, Void, parse_event
+from tracenode.models.receipts import Receipt
+from tracenode.models.status import TraceStatus
+from tracenode.server.store.booking.dependants import dependants
+from tracenode.server.store.facts import Fact, entry, fact_of, record_at
+from tracenode.server.store.journal import microseconds
+from tracenode.server.store.resolve import public_id
+
+UNITS = tuple(f"U{i}" for i in range(5))
+LOTS = ("L0", "L1", "L2")
+BOXES = ("B0", "B1")
+KINDS = (
+    *("assemble",) * 5,
+    *("remove",) * 3,
+    *("replace",) * 2,
+    *("consume",) * 2,
+    "weld",
+    "cut",
+    "press",
+    "split",
+    "merge",
+    *("pack",) * 2,
+    "unpack",
+    *("start",) * 3,
+    *("complete",) * 3,
+    "abort",
+    "scrap",
+    "ship",
+    *("void",) * 2,
+    *("correct",) * 2,
+)
+step = st.tuples(
+    st.sampled_from(KINDS),
+    st.integers(0, 4),
+    st.integers(0, 4),
+    st.integers(0, 4),
+    st.sampled_from([None, None, None, 0, 1, 3, 8]),
+    st.booleans(),
+)
+
+
+@dataclass
+class Walk:
+    plant: Plant = field(default_factory=Plant)
+    told: list[Told] = field(default_factory=list)
+    made: int = 0
+    asked: list[tuple[int, set[tuple[str, str]]]] = field(default_factory=list)
+
+    def begin(self) -> None:
+        for text in UNITS:
+            self.take(parse_event({"type": "register", "item": text, "material": "PUMP"}), 0)
+        for text in LOTS:
+            self.take(parse_event({"type": "register", "item": text, "material": "STEEL"}), 0)
+        for text in BOXES:
+            self.take(parse_event({"type": "register", "item": text, "material": "BOX"}), 0)
+
+    def take(self, event: TraceEvent, minute: float) -> Receipt:
+        receipt = self.plant.book(event, minute)
+        self._remember(receipt)
+        if receipt.status is TraceStatus.WouldCloseCycle:
+            self._was_right(event, receipt, minute)
+        return receipt
+
+    def _remember(self, receipt: Receipt) -> None:
+        plant = self.plant
+        type_, at, event = entry(plant.connection, receipt.position)
+        if event is None:
+            assert type_ in ("refused", "noted")
+            return
+        target = 0
+        if isinstance(event, Void | Correct):
+            target = self._position(event.record)
+        if isinstance(event, Correct):
+            fact = fact_of(plant.connection, receipt.position, at, event)
+            self.told.append(Told(fact.seq, fact.at, fact.event, target))
+        else:
+            said = None if isinstance(event, Void) else event
+            self.told.append(Told(receipt.position, at, said, target))
+        self.asked.append((receipt.position, plant.edges()))
+
+    def _position(self, record: str) -> int:
+        return next(
+            seq
+            for seq in range(1, self.plant.seq + 1)
+            if record_at(self.plant.connection, seq) == record
+        )
+
+    def _was_right(self, event: TraceEvent, receipt: Receipt, minute: float) -> None:
+        """A refusal for a cycle names one that would really have been."""
+        target = self._position(event.record) if isinstance(event, Void | Correct) else 0
+        said: TraceEvent | None = event.replacement if isinstance(event, Correct) else event
+        at = microseconds(instant(minute))
+        if isinstance(event, Void):
+            said = None
+        elif isinstance(event, Correct) and event.replacement.event_time is None:
+            at = next(t.at for t in self.told if t.seq == target)
+        if said is not None:
+            said = self._whole(said)
+        would = [*self.told, Told(receipt.position, at, said, target)]
+        own = said is not None and len({*named(said)}) < len(named(said))
+        assert own or oracle.has_cycle(oracle.edges(would, receipt.position))
+
+    def _whole(self, event: TraceEvent) -> TraceEvent:
+        texts = {
+            text: public_id(self.plant.connection, number)
+            for number, text in self.plant.rows("SELECT id, text FROM item")
+        }
+        fields = event.model_dump()
+        for name in ("parent", "part", "old_part", "new_part", "item", "lot", "container"):
+            if name in fields:
+                fields[name] = texts.get(fields[name], fields[name])
+        return parse_event(fields)
+
+    def walk(self, steps: list[tuple[str, int, int, int, int | None, bool]]) -> None:
+        hour = 1
+        for kind, a, b, c, back, flag in steps:
+            hour += a % 2
+            minute = hour if back is None else max(0, hour - back)
+            if kind in ("void", "correct"):
+                self._withdraw(kind, (a, b, c), acknowledge=flag, minute=minute)
+            else:
+                for fields in self._events(kind, a, b, c, flag):
+                    self.take(parse_event(fields), minute)
+
+    def _withdraw(
+        self, kind: str, choices: tuple[int, int, int], *, acknowledge: bool, minute: float
+    ) -> None:
+        one, other = UNITS[choices[0]], UNITS[choices[1]]
+        choice = choices[0] * 25 + choices[1] * 5 + choices[2]
+        connection = self.plant.connection
+        told = self.told[choice % len(self.told)]
+        if isinstance(told.event, Register) and choice % 7:
+            return
+        record = record_at(connection, told.seq)
+        listed: tuple[str, ...] = ()
+        if acknowledge and told.event is not None:
+            found = dependants(connection, oracle_fact(told))
+            listed = tuple(record_at(connection, seq) for seq in found)
+        fields: dict[str, Any] = {"record": record, "reason": "wrong", "acknowledged": listed}
+        if kind == "void":
+            self.take(Void(**fields), minute)
+        elif not isinstance(told.event, Register):
+            replacement = {"type": "assemble", "parent": one, "part": other}
+            if choice % 3 == 0:
+                replacement = {"type": "consume", "item": one, "lot": LOTS[choice % 2]}
+            event = {"type": "correct", "replacement": replacement, **fields}
+            self.take(parse_event(event), minute)
+
+    def _new(self) -> str:
+        self.made += 1
+        return f"N{self.made}"
+
+    def _events(  # noqa: PLR0912
+        self, kind: str, a: int, b: int, c: int, flag: bool
+    ) -> list[dict[str, Any]]:
+        unit, other, third = UNITS[a], UNITS[b], UNITS[c]
+        parents = {part: parent for parent, part in self.plant.edges()}
+        if kind in ("remove", "replace", "unpack") and (flag or b != c):
+            unit = parents.get(other, unit)
+        lot, station = LOTS[c % 3], f"OP{c % 2}"
+        match kind:
+            case "assemble":
+                return [{"type": kind, "parent": unit, "part": other}]
+            case "remove":
+                return [{"type": kind, "parent": unit, "part": other}]
+            case "replace":
+                return [{"type": kind, "parent": unit, "old_part": other, "new_part": third}]
+            case "consume":
+                return [{"type": kind, "item": unit, "lot": lot}]
+            case "weld" if b != c:
+                return []
+            case "weld":
+                return [{"type": "consume", "item": unit, "lot": other}]
+            case "cut":
+                outputs = [{"item": self._new(), "material": "GLUE"} for _ in range(2)]
+                shares = [{"output": 0, "input": 0}, {"output": 1, "input": 1}]
+                inputs = [{"item": lot}, {"item": LOTS[(c + 1) % 3]}]
+                fields: dict[str, Any] = {"type": "transform", "inputs": inputs}
+                return [{**fields, "outputs": outputs, "map": shares if flag else None}]
+            case "press" if a != b:
+                return []
+            case "press":
+                outputs = [{"item": self._new(), "material": "CAR"}]
+                return [{"type": "transform", "inputs": [{"item": unit}], "outputs": outputs}]
+            case "split":
+                return [{"type": kind, "lot": lot, "child": self._new()}]
+            case "merge":
+                lots = [{"item": lot}, {"item": LOTS[(c + 1) % 3]}]
+                return [{"type": kind, "lots": lots, "item": self._new(), "material": "GLUE"}]
+            case "unpack":
+                return [{"type": kind, "container": unit, "item": other}]
+            case "pack":
+                item = BOXES[0] if flag and c == 0 else unit
+                return [{"type": kind, "container": BOXES[1 if flag else b % 2], "item": item}]
+            case "start" | "abort":
+                return [{"type": kind, "item": unit, "station": station}]
+            case "complete":
+                fields = {"type": kind, "item": unit, "station": station}
+                return [{**fields, "evaluation": 1 if flag else 2}]
+            case "scrap":
+                return [{"type": kind, "item": unit}] if a == b == c else []
+            case _:
+                return [{"type": "ship", "items": [unit]}] if a == 4 and b == c else []
+
+
+def named(event: TraceEvent) -> list[str]:
+    names = ("parent", "part", "new_part", "item", "lot", "container")
+    return [getattr(event, name) for name in names if hasattr(event, name)]
+
+
+def oracle_fact(told: Told) -> Fact:
+    assert told.event is not None
+    return Fact(told.at, told.seq, told.event)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+@given(st.lists(step, min_size=10, max_size=40))
+def test_tables_say_what_the_events_say(
+    steps: list[tuple[str, int, int, int, int | None, bool]],
+) -> None:
+    walk = Walk()
+    walk.begin()
+    walk.walk(steps)
+    plant, told = walk.plant, walk.told
+    texts = dict(plant.rows("SELECT id, text FROM item"))
+    short = {public_id(plant.connection, number): text for number, text in texts.items()}
+
+    def shortened(edges: set[oracle.OracleEdge]) -> set[tuple[str, str]]:
+        return {(short[output], short[input_]) for output, input_, *_ in edges}
+
+    positions = [position for position, _ in walk.asked]
+    for known in [*positions[9::3], plant.seq]:
+        expected = oracle.edges(told, known)
+        assert not oracle.has_cycle(expected)
+        assert plant.edges(known=known) == shortened(oracle.holding(expected, None))
+        for minute in (0, 2, 5, 9, 14, 99):
+            then = microseconds(instant(minute))
+            assert plant.edges(minute, known) == shortened(oracle.holding(expected, then))
+    for known, live in walk.asked:
+        assert plant.edges(known=known) == live
+    expected_states = oracle.states(told, plant.seq)
+    assert {
+        public: plant.state(text) for public, text in short.items() if plant.state(text) is not None
+    } == expected_states
+    assert plant.replayed() == plant.dump()
