@@ -10,12 +10,12 @@ of a container that is, or where it is a completed unit; else it is open: somewh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tracenode.models.genealogy import HitMark, Relation
 from tracenode.models.items import ItemKind, ItemState
-from tracenode.server.genealogy.closure import holding
-from tracenode.server.genealogy.facts import Fact
+from tracenode.server.genealogy.closure import Link, holding, links_of
+from tracenode.server.genealogy.facts import Fact, facts_of
 from tracenode.server.genealogy.moment import Moment
 from tracenode.server.genealogy.walk import Walked
 from tracenode.server.store.snapshot import Reading
@@ -31,7 +31,7 @@ LEFT: dict[ItemState, HitMark] = {
 
 def leaves(walked: Walked, facts: Mapping[int, Fact]) -> list[int]:
     """Return the units and lots of an ingredients walk that nothing went into, unordered."""
-    made = {link.dst for link in walked.links} | walked.cut
+    made = {link.dst for link in (*walked.links, *walked.omitted)} | walked.unseen
     return [item for item in walked.depth if item not in made and facts[item].kind not in PLACES]
 
 
@@ -39,26 +39,47 @@ class Outcome:
     """What became of the items of a where-used walk."""
 
     def __init__(
-        self, reading: Reading, walked: Walked, facts: Mapping[int, Fact], moment: Moment
+        self, reading: Reading, walked: Walked, facts: dict[int, Fact], moment: Moment
     ) -> None:
         self.walked = walked
         self.facts = facts
+        self._moment = moment
         self._packed: dict[int, list[int]] = {}
         self._used: set[int] = set()
         outputs: dict[int, list[int]] = {}
-        for link in walked.links:
-            if moment.as_of is None and not link.open:
-                continue
+        for link in filter(self._stands, walked.links):
             outputs.setdefault(link.src, []).append(link.dst)
+        self._place(filter(self._stands, walked.links))
+        self._holding = _reach(walked.root, outputs)
+        if walked.truncated:
+            self._complete(reading)
+
+    def _stands(self, link: Link) -> bool:
+        return link.open or self._moment.as_of is not None
+
+    def _place(self, links: Iterable[Link]) -> None:
+        for link in links:
             if link.relation is Relation.Contain:
                 self._packed.setdefault(link.src, []).append(link.dst)
             else:
                 self._used.add(link.src)
-        self._holding = _reach(walked.root, outputs)
-        if walked.truncated:
-            # The edges by which the root is still in an item may be among those left out.
-            doubtful = [item for item in walked.depth if item not in self._holding]
-            self._holding |= holding(reading, [walked.root], doubtful, moment)
+
+    def _complete(self, reading: Reading) -> None:
+        """Read what a cut left out and the found items' marks depend on: by which edges the root is
+        still in them, and the containers that they are in."""
+        walked, moment = self.walked, self._moment
+        doubtful = [item for item in walked.depth if item not in self._holding]
+        self._holding |= holding(reading, [walked.root], doubtful, moment)
+        links = [link for link in walked.omitted if self._stands(link)]
+        self._place(links)
+        places = {link.dst for link in links if link.relation is Relation.Contain}
+        while unread := places - self.facts.keys():
+            self.facts.update(facts_of(reading, unread, moment))
+            links = links_of(
+                reading, list(unread), moment, moment.point, up=False, relations=(Relation.Contain,)
+            )
+            self._place(links)
+            places = {link.dst for link in links}
 
     def left(self, item: int) -> HitMark | None:
         """Scrapped or Shipped, where the item is, alone or inside of a container."""
@@ -83,7 +104,7 @@ class Outcome:
             for item in walked.depth
             if item != walked.root
             and item not in self._used
-            and item not in walked.cut
+            and item not in walked.unseen
             and self.facts[item].kind not in PLACES
         ]
 
@@ -91,7 +112,7 @@ class Outcome:
         """Return where the trace ends open, unordered: the root too, where it went nowhere."""
         walked = self.walked
         ends = self.ends()
-        if walked.root not in self._used | walked.cut:
+        if walked.root not in self._used | walked.unseen:
             ends.append(walked.root)
         return [item for item in ends if not self._closed(item)]
 

@@ -39,12 +39,12 @@ def recall_scope(reading: Reading, question: RecallScope) -> RecallAnswer:
     facts = facts_of(reading, walked.depth, moment)
     outcome = Outcome(reading, walked, facts, moment)
     census: Census | None = None
-    if walked.truncated and not walked.late and question.max_depth is None:
+    if walked.omitted and not walked.unseen and question.max_depth is None:
         try:
             with reading.until(time.monotonic() + question.deadline_s):
                 census = count(reading, root, moment)
         except OutOfTime:
-            walked.late = True
+            census = None
     census = census or census_of(outcome)
     order = sorted(outcome.ends(), key=place_of(facts, walked.depth))
     page = order[question.offset : question.offset + question.limit]

@@ -54,7 +54,12 @@ def search(
         if known is None:
             return walk(root, read, limits, up=up, windows=span is Span.Ever, target=target)
         windows = span is Span.Ever and not known.all_open
-        return walk(root, known.at, limits, up=up, windows=windows, target=target)
+
+        def remembered(items: Sequence[int]) -> Iterable[Link]:
+            reading.check()
+            return known.at(items)
+
+        return walk(root, remembered, limits, up=up, windows=windows, target=target)
 
 
 class _Known:

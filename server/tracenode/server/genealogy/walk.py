@@ -34,21 +34,26 @@ class Limits:
 
 @dataclass(slots=True)
 class Walked:
-    """What a walk found. `links` are those between found items that a path may take."""
+    """What a walk found. `links` are those between found items that a path may take, `omitted`
+    those that lead out of them; `unseen` are items that the deadline kept from being looked at."""
 
     root: int
+    up: bool
     windows: bool
     depth: dict[int, int]
+    arrivals: dict[int, _Arrival]
     links: list[Link] = field(default_factory=list)
-    cut: set[int] = field(default_factory=set)
-    """Items with an edge to one that was left out."""
-    late: bool = False
-    """The deadline ended the walk; `cut` holds all items that were not looked at."""
-    arrivals: dict[int, _Arrival] = field(default_factory=dict)
+    omitted: list[Link] = field(default_factory=list)
+    unseen: set[int] = field(default_factory=set)
 
     @property
     def truncated(self) -> bool:
-        return self.late or bool(self.cut)
+        return bool(self.omitted or self.unseen)
+
+    @property
+    def cut(self) -> set[int]:
+        """The items at which more would come."""
+        return self.unseen | {link.dst if self.up else link.src for link in self.omitted}
 
     def way(self, item: int) -> list[Link]:
         """Return the edges of one shortest path that counts, from the root to an item."""
@@ -120,10 +125,10 @@ def walk(
     `target` is found.
 
     The result depends on the edges alone, not on the order in which `links_from` gives them. The
-    last level is looked at too, so `cut` says exactly where more would come.
+    last level is looked at too, so `omitted` says exactly what is left out.
     """
     start = _Arrival(root, -INF, INF)
-    found = Walked(root, windows, {root: 0}, arrivals={root: start})
+    found = Walked(root, up, windows, {root: 0}, {root: start})
     spread = _windowed(start) if windows else _plain(start)
     level = [start]
     taken: list[Link] = []
@@ -141,8 +146,7 @@ def walk(
                 full = True
                 new = list(limits.rank(new, room)) if room else []
         except OutOfTime:
-            found.late = True
-            found.cut.update(arrival.item for arrival in level)
+            found.unseen.update(arrival.item for arrival in level)
             break
         for item in new:
             found.depth[item] = depth
@@ -151,7 +155,9 @@ def walk(
             found.arrivals.setdefault(arrival.item, arrival)
         if target in found.depth:
             break
-    _settle(found, taken, up=up)
+    for link in dict.fromkeys(taken):
+        inside = (link.src if up else link.dst) in found.depth
+        (found.links if inside else found.omitted).append(link)
     return found
 
 
@@ -199,14 +205,3 @@ def _windowed(start: _Arrival) -> _Spread:
         return coming
 
     return spread
-
-
-def _settle(found: Walked, taken: list[Link], *, up: bool) -> None:
-    """Keep the edges between found items; where another leads out of them, the answer is cut."""
-    depth = found.depth
-    for link in dict.fromkeys(taken):
-        near, far = (link.dst, link.src) if up else (link.src, link.dst)
-        if far in depth:
-            found.links.append(link)
-        else:
-            found.cut.add(near)
