@@ -111,8 +111,12 @@ async def test_values_held_by_a_subscription_do_not_change_under_it(
 
 async def test_only_variables_marked_writable_are_written(sample: Sample, client: Client) -> None:
     members = sample.stations["OP10"]
-    await client.get_node(members["Current.ItemId"]).write_value("SN1")
-    assert await client.get_node(members["Current.ItemId"]).read_value() == "SN1"
+    await client.get_node(members["Current.ItemId"]).write_attribute(
+        AttributeIds.Value, ua.DataValue(ua.Variant("SN1"))
+    )
+    written = await client.get_node(members["Current.ItemId"]).read_data_value()
+    assert written.Value == ua.Variant("SN1", ua.VariantType.String)
+    assert written.SourceTimestamp is not None
     with pytest.raises(ua.uaerrors.BadNotWritable):
         await client.get_node(members["StationId"]).write_value("X")
     with pytest.raises(ua.uaerrors.BadNotWritable):

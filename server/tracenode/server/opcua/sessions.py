@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -131,6 +133,9 @@ class TraceSession(InternalSession):
             if refusal is not None:
                 results.append(ua_status(refusal))
                 continue
+            if write.Value.SourceTimestamp is None:  # the server's time then (OPC 10000-4 7.11)
+                now: Any = datetime.now(UTC)
+                write.Value = dataclasses.replace(write.Value, SourceTimestamp=now)
             one = ua.WriteParameters()
             one.NodesToWrite = [write]
             results += await super().write(one)
