@@ -1,4 +1,4 @@
-"""A Modbus TCP server on bare sockets that misbehaves on demand. Register = f(address, unit)."""
+"""A Modbus server on bare sockets that misbehaves on demand. Register = f(address, unit)."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ class Query:
         unit = self.unit if unit is None else unit
         return struct.pack(">HHHB", transaction & 0xFFFF, 0, len(pdu) + 1, unit & 0xFF) + pdu
 
+    def rtu(self, pdu: bytes | None = None, *, unit: int | None = None) -> bytes:
+        """The answer as it stands on an RTU line."""
+        body = bytes((self.unit if unit is None else unit,)) + (pdu or self.pdu())
+        crc = 0xFFFF
+        for byte in body:  # bit by bit, so as not to share code or table with what is tested
+            crc ^= byte
+            for _ in range(8):
+                crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+        return body + struct.pack("<H", crc)
+
 
 Fault = Callable[[Query], bytes | None]
 """Bytes to answer with; None drops the connection."""
@@ -61,6 +71,8 @@ class FaultServer:
     fault: Fault = right
     delay: float = 0.0
     """Seconds before an answer."""
+    rtu: bool = False
+    """Requests are RTU telegrams of eight bytes, reads that is."""
     queries: list[Query] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     tasks: list[asyncio.Task[None] | None] = field(default_factory=list)
@@ -75,9 +87,13 @@ class FaultServer:
         self.tasks.append(asyncio.current_task())
         try:
             while True:
-                head = await reader.readexactly(7)
-                transaction, _, length, unit = struct.unpack(">HHHB", head)
-                pdu = await reader.readexactly(length - 1)
+                if self.rtu:
+                    transaction, unit, *pdu_bytes = 0, *(await reader.readexactly(8))[:6]
+                    pdu = bytes(pdu_bytes)
+                else:
+                    head = await reader.readexactly(7)
+                    transaction, _, length, unit = struct.unpack(">HHHB", head)
+                    pdu = await reader.readexactly(length - 1)
                 data = struct.unpack(f">{len(pdu[6:]) // 2}H", pdu[6:])
                 function, address, count = struct.unpack(">BHH", pdu[:5])
                 query = Query(transaction, unit, function, address, count, data)
@@ -96,8 +112,8 @@ class FaultServer:
 
 
 @asynccontextmanager
-async def fault_server() -> AsyncIterator[FaultServer]:
-    server = FaultServer()
+async def fault_server(*, rtu: bool = False) -> AsyncIterator[FaultServer]:
+    server = FaultServer(rtu=rtu, fault=Query.rtu if rtu else right)
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listener.sockets[0].getsockname()[1]
     try:

@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 
 from tracenode.drivers.modbus.addresses import Space
 from tracenode.drivers.modbus.crc import crc16
-from tracenode.drivers.modbus.late import LATE_ANSWER, LateAnswers
 from tracenode.drivers.modbus.telegrams import (
-    Request,
     RtuSearch,
     TcpStream,
     read_request,
@@ -119,49 +117,3 @@ def test_write_must_echo_address_and_count() -> None:
     assert request.fault(struct.pack(">BHH", 16, 10, 2)) is None
     assert request.fault(struct.pack(">BHH", 16, 11, 2)) is not None
     assert request.fault(struct.pack(">BHH", 16, 10, 1)) is not None
-
-
-class Time:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def read(address: int, count: int = 4, unit: int = 3) -> Request:
-    return read_request(unit, Space.Holding, address, count)
-
-
-def test_answer_that_an_abandoned_request_may_own_is_suspect_once() -> None:
-    clock = Time()
-    late = LateAnswers(clock)
-    late.give_up(read(0), clock.now, quiet=0.5)
-    assert late.quiet == 0.5
-    clock.now += 1.0
-    assert late.quiet == 0
-    assert late.suspect(read(100), PDU) == read(0)
-    assert late.quiet == 1.5, "the true answer may take as long again"
-    clock.now += 1.5
-    assert late.suspect(read(100), PDU) is None
-
-
-def test_answer_of_another_unit_or_length_or_to_the_same_request_is_not_suspect() -> None:
-    clock = Time()
-    late = LateAnswers(clock)
-    late.give_up(read(0), clock.now, quiet=0.5)
-    assert late.suspect(read(100, unit=4), PDU) is None
-    assert late.suspect(read(100, count=5), bytes((3, 10, *range(10)))) is None
-    assert late.suspect(read(0), PDU) is None
-    assert late.suspect(read(100), bytes((0x83, 2))) == read(0), "so may a late exception"
-
-
-def test_nothing_is_suspect_after_the_late_answer_came_or_its_time_is_over() -> None:
-    clock = Time()
-    late = LateAnswers(clock)
-    late.give_up(read(0), clock.now, quiet=0.5)
-    late.came()
-    assert late.quiet == 0
-    assert late.suspect(read(100), PDU) is None
-    late.give_up(read(0), clock.now, quiet=0.5)
-    clock.now += LATE_ANSWER + 1
-    assert late.suspect(read(100), PDU) is None

@@ -23,7 +23,7 @@ from pymodbus.pdu import ModbusPDU
 
 from tracenode.drivers.link.hints import port_words, words
 from tracenode.drivers.modbus.endpoint import Endpoint, Framing
-from tracenode.drivers.modbus.telegrams import Request, RtuSearch, TcpStream
+from tracenode.drivers.modbus.telegrams import Request, RtuSearch, Seen, TcpStream
 from tracenode.models.errors import BadTelegram, LinkLost, NoAnswer
 
 __all__ = ["CONNECT_TIMEOUT", "Connection"]
@@ -50,8 +50,9 @@ BUFFER = 1 << 20
 class Connection:
     """An open line. One request at a time; the caller sees to that."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, seen: Seen | None = None) -> None:
         self.endpoint = endpoint
+        self._seen = seen
         self.late = asyncio.Event()
         """Set when, after a time-out on an RTU line, the answer came after all."""
         self.gone = asyncio.Event()
@@ -67,13 +68,13 @@ class Connection:
         self._given_up: deque[int] = deque(maxlen=GIVEN_UP)
 
     @classmethod
-    async def open(cls, endpoint: Endpoint) -> Connection:
-        """Connect.
+    async def open(cls, endpoint: Endpoint, seen: Seen | None = None) -> Connection:
+        """Connect. On an RTU line `seen` is called for telegrams that answer nothing pending.
 
         Raises:
             LinkLost: no connection; the message says what to check.
         """
-        connection = cls(endpoint)
+        connection = cls(endpoint, seen)
         try:
             async with asyncio.timeout(2 * CONNECT_TIMEOUT):
                 if not await connection._client.connect():
@@ -111,7 +112,7 @@ class Connection:
         self.late.clear()
         self._pending, self._passed_over = request, None
         if not self.endpoint.framing.transactions:
-            self._search = RtuSearch(request)
+            self._search = RtuSearch(request, self._seen)
         self._client.ctx.comm_params.timeout_connect = within
         try:
             answer = await self._client.execute(False, _Outgoing(request))
@@ -157,6 +158,8 @@ class Connection:
         if frame is None:
             return b""
         if self._pending is None:
+            if self._seen is not None:
+                self._seen(frame[0], frame[1:-2])
             self.late.set()
             return b""
         return frame

@@ -14,7 +14,7 @@ from typing import Self
 from tracenode.drivers.modbus.addresses import LAST_ADDRESS, Space
 from tracenode.drivers.modbus.connection import Connection
 from tracenode.drivers.modbus.endpoint import Endpoint, Framing
-from tracenode.drivers.modbus.late import LateAnswers
+from tracenode.drivers.modbus.late import LATE_ANSWER, LateAnswers
 from tracenode.drivers.modbus.planner import MAX_BITS, MAX_REGISTERS
 from tracenode.drivers.modbus.telegrams import (
     EXCEPTION,
@@ -262,49 +262,63 @@ class Link:
             if connection is None or not connection.alive:
                 why = "not connected" if connection is None else connection.why
                 raise LinkLost(self.name, why)
-            await self._wait_for_quiet(connection)
-            self.stats.requests += 1
-            sent = time.monotonic()
-            answered = False
-            try:
-                pdu = await connection.exchange(request, seconds + self._air(request))
-                answered = True
-            except NoAnswer:
-                self.stats.timeouts += 1
-                self._count_silence(connection)
-                raise
-            except BadTelegram:
-                self.stats.bad += 1
-                raise
-            finally:
-                self._free_at = time.monotonic() + self.endpoint.silence
-                # Not only after a time-out: a caller that was cancelled leaves an answer as well.
-                if self._late is not None and not answered:
-                    self._late.give_up(request, sent, seconds)
-            if self._late is not None and (earlier := self._late.suspect(request, pdu)):
-                self.stats.bad += 1
-                raise BadTelegram(
-                    f"an answer that belongs to {request.label} for certain",
-                    f"one that may be a late answer to {earlier.label}",
-                )
-            self._silent = 0
-            self.stats.round_trip = time.monotonic() - sent
+            if self._late is not None:
+                await self._wait_for_quiet(connection, self._late)
+                if self._late.ambiguous(request):
+                    probe = self._late.probe(request)
+                    if probe is None:  # as good as dead: leave the line to others for a while
+                        raise NoAnswer(f"{self.name} unit {request.unit}", LATE_ANSWER)
+                    await self._ask(connection, probe, seconds)
+            pdu = await self._ask(connection, request, seconds)
         if pdu[0] & EXCEPTION:
             self.stats.exceptions += 1
             device = f"{self.name} unit {request.unit}, {request.label}"
             raise DeviceException(device, pdu[1], exception_meaning(pdu[1]))
         return pdu
 
-    async def _wait_for_quiet(self, connection: Connection) -> None:
-        """Wait for the silence between telegrams, and out the time of a late answer."""
-        if self._late is not None and (quiet := self._late.quiet):
+    async def _ask(self, connection: Connection, request: Request, seconds: float) -> bytes:
+        """Send one request and wait for the answer that is certainly its own."""
+        late = self._late
+        if (pause := self._free_at - time.monotonic()) > 0:
+            await asyncio.sleep(pause)
+        self.stats.requests += 1
+        sent = time.monotonic()
+        answered = False
+        try:
+            pdu = await connection.exchange(request, seconds + self._air(request))
+            answered = True
+        except NoAnswer:
+            self.stats.timeouts += 1
+            self._count_silence(connection)
+            raise
+        except BadTelegram:
+            self.stats.bad += 1
+            raise
+        finally:
+            self._free_at = time.monotonic() + self.endpoint.silence
+            # Not only after a time-out: a caller that was cancelled leaves an answer as well.
+            if late is not None and not answered:
+                late.give_up(request, sent, seconds)
+        self._silent = 0
+        if late is not None:
+            if earlier := late.suspect(request, pdu):
+                self.stats.bad += 1
+                raise BadTelegram(
+                    f"an answer that belongs to {request.label} for certain",
+                    f"one that may be a late answer to {earlier.label}",
+                )
+            late.settle(request.unit)
+        self.stats.round_trip = time.monotonic() - sent
+        return pdu
+
+    async def _wait_for_quiet(self, connection: Connection, late: LateAnswers) -> None:
+        """Wait out the time in which a late answer is likely, or until it comes."""
+        if quiet := late.quiet:
             with suppress(TimeoutError):
                 async with asyncio.timeout(quiet):
                     await connection.late.wait()
-                    self._late.came()
+                    late.hush()
                     self._free_at = time.monotonic() + self.endpoint.silence
-        if (pause := self._free_at - time.monotonic()) > 0:
-            await asyncio.sleep(pause)
 
     def _count_silence(self, connection: Connection) -> None:
         """Give a TCP connection up on which nobody answers any more: it may be half open."""
@@ -325,7 +339,8 @@ class Link:
         if self._connection is not None:
             self._connection.close()
         try:
-            self._connection = await Connection.open(self.endpoint)
+            seen = None if self._late is None else self._late.arrived
+            self._connection = await Connection.open(self.endpoint, seen)
         except LinkLost as error:
             self._failed = (time.monotonic(), error.reason)
             raise

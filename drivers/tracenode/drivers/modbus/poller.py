@@ -15,7 +15,7 @@ from tracenode.drivers.modbus.endpoint import Endpoint
 from tracenode.drivers.modbus.guard import Link, Links
 from tracenode.drivers.modbus.options import GroupOptions, ModbusOptions, load_options
 from tracenode.drivers.modbus.planner import halves
-from tracenode.drivers.modbus.read_plan import PlannedBlock, planned_blocks
+from tracenode.drivers.modbus.read_plan import PlannedBlock, describe, planned_blocks
 from tracenode.drivers.modbus.states import BlockPoints, PointState, field_of, quality_of
 from tracenode.models.config import DeviceConfig
 from tracenode.models.errors import (
@@ -36,7 +36,7 @@ STRIKES = 3
 REFUSED_RETRY = 30.0
 """Seconds until a value is asked for again that the device says it does not have."""
 
-AGEING = 0.5
+AGEING = 0.25
 """Seconds between two looks for values that have become too old."""
 
 SPLITS = frozenset((2, 3))
@@ -108,6 +108,9 @@ class ModbusDevice:
     @property
     def points(self) -> Sequence[Point]:
         return self._points
+
+    def read_plan(self) -> Iterable[str]:
+        return describe(self.options, self._link.endpoint).lines()
 
     @property
     def stats(self) -> DriverStats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tracenode.drivers.modbus.addresses import Space
@@ -59,6 +59,18 @@ class ReadPlan:
         """Sum over the groups; above 1 the periods can't be kept."""
         loads = [group.bus_load for group in self.groups if group.bus_load is not None]
         return sum(loads) if loads else None
+
+    def lines(self) -> Iterator[str]:
+        """Return the plan in words, a line for each poll group and one for the bus."""
+        for group in self.groups:
+            blocks = ", ".join(str(block) for block in group.blocks)
+            yield (
+                f"{group.group}: every {group.period_ms} ms {group.requests} request(s) for "
+                f"{group.registers} register(s) and {group.bits} bit(s): {blocks}"
+            )
+        if self.bus_load is not None:
+            late = " (too much: the periods can't be kept)" if self.bus_load > 1 else ""
+            yield f"bus load {self.bus_load:.0%}{late}"
 
 
 def planned_blocks(options: ModbusOptions, endpoint: Endpoint) -> tuple[PlannedBlock, ...]:

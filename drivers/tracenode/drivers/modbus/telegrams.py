@@ -8,7 +8,7 @@ write, the echo of address and count.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tracenode.drivers.modbus.addresses import Space
@@ -21,6 +21,7 @@ __all__ = [
     "MAX_WRITE_REGISTERS",
     "Request",
     "RtuSearch",
+    "Seen",
     "TcpFrame",
     "TcpStream",
     "exception_meaning",
@@ -184,6 +185,10 @@ class TcpStream:
         return frames
 
 
+Seen = Callable[[int, bytes], None]
+"""Called with unit and PDU of a whole telegram that answers something else; perhaps repeatedly."""
+
+
 class RtuSearch:
     """Looks for the answer to one request in what an RTU line gives.
 
@@ -194,8 +199,9 @@ class RtuSearch:
     MAX_WAITING = 1024
     """Bytes; four times the longest answer. What is older is junk."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, seen: Seen | None = None) -> None:
         self.request = request
+        self._seen = seen
         self.passed_over: str | None = None
         """The first telegram that was whole but no answer to this request, in words."""
         self._buffer = b""
@@ -236,6 +242,8 @@ class RtuSearch:
         for size in _sizes(buffer, start):
             frame = _checked(buffer, start, size)
             if frame is not None:
+                if self._seen is not None:
+                    self._seen(frame[0], frame[1:-2])
                 if self.passed_over is None and self.request.pdu != frame[1:-2]:
                     self.passed_over = f"unit {frame[0]}, function {frame[1]}, {len(frame)} bytes"
                 return size
