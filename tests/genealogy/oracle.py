@@ -1,0 +1,52 @@
+"""Genealogy worked out by brute force from a list of edges: no SQL, no windows, every path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from tests.store.oracle import FOREVER, OracleEdge
+
+__all__ = ["reached", "steps"]
+
+Span = tuple[int, int]
+ALWAYS: Span = (-FOREVER, FOREVER)
+
+
+def reached(
+    edges: Iterable[OracleEdge], root: str, *, up: bool, within: Span = ALWAYS
+) -> dict[str, int]:
+    """Return the length of the shortest path that counts to every item, the root at 0: all paths
+    are tried, each with the instants that all of its edges share."""
+    known = list(edges)
+    depth = {root: 0}
+    level: set[tuple[str, Span]] = {(root, within)}
+    tried = set(level)
+    length = 0
+    while level:
+        length += 1
+        coming = set()
+        for item, span in level:
+            for output, input_, at, until in known:
+                near, far = (output, input_) if up else (input_, output)
+                shared = (max(span[0], at), min(span[1], until))
+                if near == item and shared[0] < shared[1]:
+                    depth.setdefault(far, length)
+                    coming.add((far, shared))
+        level = coming - tried
+        tried |= level
+    return depth
+
+
+def steps(edges: Iterable[OracleEdge], path: list[str]) -> bool:
+    """True where a path from an input to an output has edges that share an instant."""
+    known = list(edges)
+    spans = {ALWAYS}
+    for input_, output in pairwise(path):
+        spans = {
+            (max(span[0], at), min(span[1], until))
+            for span in spans
+            for out, in_, at, until in known
+            if (out, in_) == (output, input_) and max(span[0], at) < min(span[1], until)
+        }
+    return bool(spans)
