@@ -129,7 +129,8 @@ def test_ingredients_and_where_used_are_inverse(random: Random) -> None:
         chance.step()
     then = random.choice((None, instant(random.uniform(0, 40))))
     exist = states(chance.told, chance.plant.seq).keys()
-    into, out_of = set(), set()
+    into: set[tuple[str, str]] = set()
+    out_of: set[tuple[str, str]] = set()
     for item in exist:
         made = answer(connection, Ingredients(item=item, as_of=then, ever=then is None))
         into.update((node.item, item) for node in made.nodes if node.item in exist)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.genealogy.asking import into, made_of, path, texts, used_in
@@ -136,11 +138,12 @@ def test_what_is_not_known_yet_is_no_item() -> None:
 def test_times_and_limits_that_can_not_be_meant_are_refused() -> None:
     plant = Plant()
     plant.make("PUMP U")
-    for wrong in (
+    wrongs: tuple[dict[str, Any], ...] = (
         {"as_known_at": -1},
         {"as_known_at": instant(1).replace(tzinfo=None)},
         {"max_nodes": 0},
         {"max_depth": -1},
-    ):
+    )
+    for wrong in wrongs:
         with pytest.raises(MalformedRequest):
             made_of(plant, "U", **wrong)

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracenode.models.answers import Ingredients, PathBetween, WhereUsed
 from tracenode.server.genealogy.questions import answer
 
 if TYPE_CHECKING:
     import networkx as nx
 
-    from tracenode.models.answers import Ingredients, PathBetween, WhereUsed
     from tracenode.server.store.snapshot import Connection
 
 __all__ = ["answer", "graph"]
@@ -38,4 +38,6 @@ def graph(
     """
     from tracenode.server.genealogy.digraph import digraph
 
+    if isinstance(question, PathBetween):
+        return digraph(answer(connection, question))
     return digraph(answer(connection, question))

@@ -123,15 +123,15 @@ def holding_sql(point: Lens) -> str:
         f" WHERE e.src=a.n AND (e.rel&15)<>{Relation.Contain:d}{source.where})"
         for source in edge_sources("e", "a.n", point)
     )
-    packed = f" AND (e.rel&15)={Relation.Contain:d}"
+    packed = f" AND (e.rel&15){{zero}}={Relation.Contain:d}"
     pools, places = (
         " + ".join(
-            f"(SELECT count({'DISTINCT e.src' if test.startswith('(') else '*'}) {clause})"
+            f"(SELECT count({counted}) {clause})"
             for clause, _ in arms(point, up=False, also=f" AND {test}")
         )
-        for test in (
-            f"e.rel>>4={EdgeQuality.Pooled:d}",
-            f"(e.rel&15)={Relation.Identity:d}",
+        for counted, test in (
+            ("*", f"(e.rel>>4){{zero}}={EdgeQuality.Pooled:d}"),
+            ("DISTINCT e.src", f"(e.rel&15){{zero}}={Relation.Identity:d}"),
         )
     )
     places_of = ",".join(f"{kind:d}" for kind in PLACES)
@@ -141,7 +141,7 @@ def holding_sql(point: Lens) -> str:
         f" a(n,state,cls,code) AS MATERIALIZED (SELECT i.id,"
         f" (SELECT state FROM ({states}) ORDER BY at DESC, ev DESC LIMIT 1), y.cls, y.code"
         " FROM t CROSS JOIN item i ON i.id=t.n CROSS JOIN type y ON y.id=i.type"
-        " WHERE i.id<>:root),"
+        " WHERE t.n<>:root),"
         f" p(n,mark) AS (SELECT n, iif(state={ItemState.Scrapped:d},{HitMark.Scrapped:d},"
         f"{HitMark.Shipped:d}) FROM a WHERE state IN"
         f" ({ItemState.Scrapped:d},{ItemState.Shipped:d})"
@@ -165,7 +165,7 @@ def doubtful_sql(ever: Lens) -> str:
     """Return the statement for the items reached only over an edge that has ended, and for all
     that lies between them and the items of `:ids`, as a JSON array of two arrays."""
     now = Lens(Span.Now, ever.live, ever.bounded)
-    inside = " AND +e.src IN s"
+    inside = " AND e.src{zero} IN s"
     between = _steps(ever, "c", "e.src", up=True, also=inside).removeprefix(" UNION ")
     return (
         "WITH RECURSIVE s(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"

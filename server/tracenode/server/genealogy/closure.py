@@ -64,7 +64,12 @@ class Link(NamedTuple):
 
 def arms(lens: Lens, *, up: bool, table: str = "t", also: str = "") -> Iterator[tuple[str, str]]:
     """Yield (FROM and WHERE clauses, end of the edge) of each table that edges stand in, joined to
-    the ids of `table`: their inputs where `up`, else their outputs."""
+    the ids of `table`: their inputs where `up`, else their outputs.
+
+    `also` is a further condition on the edge `e`, beginning with AND; `{zero}` in it stands for
+    what makes it a condition over two tables.
+    """
+    also = also.format(zero=f"+0*{table}.n")
     for source in edge_sources("e", f"{table}.n", lens):
         column, hint = ("dst", "") if up else ("src", f" INDEXED BY {source.table}_out")
         yield (
@@ -88,8 +93,8 @@ def closure_sql(lens: Lens, *, up: bool) -> str:
 
 @cache
 def links_sql(lens: Lens, *, up: bool, also: str = "") -> str:
-    """Return the statement for the edges at the ids in `:ids`, as one JSON array of rows; `also` is
-    a further condition on an edge `e`, beginning with AND."""
+    """Return the statement for the edges at the ids in `:ids`, as one JSON array of rows; `also` as
+    in `arms`."""
     selects = " UNION ALL ".join(
         f"SELECT json_array(e.src,e.dst,e.ev,e.ord,e.at,{until},e.rel,e.qty,e.unit,e.pos) r {rest}"
         for rest, until in arms(lens, up=up, also=also)
@@ -104,8 +109,8 @@ def links_sql(lens: Lens, *, up: bool, also: str = "") -> str:
 def within_sql(lens: Lens) -> str:
     """Return the statement for the outputs reachable from `:ids` inside the ids of `:within`, as
     one JSON array; the given ones are among them."""
-    # The plus keeps SQLite from seeking every pair of an item and a member of the set.
-    also = " AND +e.dst IN a"
+    # A sum, so that SQLite does not seek every pair of an item and a member of the set.
+    also = " AND e.dst{zero} IN a"
     steps = "".join(
         f" UNION SELECT e.dst {clause}" for clause, _ in arms(lens, up=False, also=also)
     )
@@ -159,7 +164,8 @@ def links_of(
 ) -> list[Link]:
     """Return the edges at some ids, of some relations or of all: those into them where `up`, else
     those out of them."""
-    also = f" AND (e.rel&15) IN ({','.join(map(str, map(int, relations)))})" if relations else ""
+    kinds = ",".join(f"{relation:d}" for relation in relations)
+    also = f" AND (e.rel&15){{zero}} IN ({kinds})" if relations else ""
     sql = links_sql(lens_of(moment, span), up=up, also=also)
     links: list[Link] = []
     for chunk in chunks(ids):
