@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tracenode.models.errors import StoreError
-from tracenode.models.events import TraceEvent
+from tracenode.models.events import Start, TraceEvent
 from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.server.store import journal, requests
+from tracenode.server.store.checking import checked
 from tracenode.server.store.journal import Clock, Head
 from tracenode.server.store.recording import Request
 from tracenode.server.store.store import Store
@@ -114,6 +115,16 @@ class Trace:
         from tracenode.server.genealogy import answer
 
         return self.store.readers.run_now(lambda connection: answer(connection, question))
+
+    async def check(self, event: Start) -> Receipt:
+        """Answer what `record` would answer to a check-in now. Nothing is booked or journaled, and
+        nothing is reserved: the answer may be another when it is booked.
+
+        Raises:
+            TraceError: it would be refused.
+            StoreError: the file can't be read.
+        """
+        return await self.store.readers.run(lambda connection: checked(connection, event))
 
     async def records(self, from_sequence: int, limit: int) -> list[Record]:
         """Return up to `limit` published records from EventSequence `from_sequence` on."""

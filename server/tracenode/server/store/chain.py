@@ -20,6 +20,8 @@ __all__ = ["Fault", "FaultKind", "entry_hash", "first_fault", "genesis", "hash_a
 
 PROGRESS_EVERY: Final = 10_000
 """Entries between two calls of a progress callback."""
+LAST: Final = 2**63 - 1
+"""A position behind every entry."""
 
 _COLUMNS: Final = (
     "j.seq, j.rec, j.at, CAST(s.name AS BLOB), j.sseq, CAST(j.type AS BLOB), CAST(j.body AS BLOB),"
@@ -86,8 +88,10 @@ def first_fault(
     previous: bytes,
     after: int = 0,
     progress: Callable[[int], None] | None = None,
+    *,
+    through: int = LAST,
 ) -> Fault | None:
-    """Check all entries behind position `after`, whose hash is `previous`.
+    """Check all entries behind position `after`, whose hash is `previous`, up to `through`.
 
     `progress` hears the position reached, now and then. What is missing at the very end can only
     be found against an anchor kept elsewhere.
@@ -95,7 +99,7 @@ def first_fault(
     expected = after + 1
     record_time = -1
     try:
-        for row in _rows(connection, after):
+        for row in _rows(connection, after, through):
             seq, rec = row[0], row[1]
             if seq != expected:
                 upto = f" to {seq - 1}" if seq - 1 > expected else ""
@@ -118,10 +122,10 @@ def first_fault(
     return None
 
 
-def _rows(connection: sqlite3.Connection, after: int) -> Iterator[_Row]:
+def _rows(connection: sqlite3.Connection, after: int, through: int = LAST) -> Iterator[_Row]:
     yield from connection.execute(
-        f"SELECT {_COLUMNS} WHERE j.seq > ? ORDER BY j.seq",
-        (after,),
+        f"SELECT {_COLUMNS} WHERE j.seq > ? AND j.seq <= ? ORDER BY j.seq",
+        (after, through),
     )
 
 

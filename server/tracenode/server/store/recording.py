@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from tracenode.models.errors import RequestConflict, TraceError
 from tracenode.models.events import TraceEvent, event_fields
 from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.models.status import TraceStatus
 from tracenode.server.store import booking, projector, requests
+from tracenode.server.store.booking import Decision
 from tracenode.server.store.journal import (
     NOTED,
     REFUSED,
@@ -59,11 +60,6 @@ class _Case(NamedTuple):
     asked: dict[str, Any]
 
 
-_BEGIN: Final = "SAVEPOINT request"
-_UNDO: Final = "ROLLBACK TO request"
-_KEEP: Final = "RELEASE request"
-
-
 class Recorder:
     """Books requests one after another on the writing connection. Transactions are the caller's."""
 
@@ -71,31 +67,28 @@ class Recorder:
         self.connection = connection
         self.journal = Journal(connection, clock)
 
-    def record(self, request: Request) -> Outcome:
-        """Book one request: all of it, or its refusal.
+    def record(self, request: Request, *, tell: bool = True) -> Outcome:
+        """Book one request, or its refusal; `tell` False leaves out what subscribers would hear.
 
-        Raises:
-            sqlite3.Error: the store failed; the caller rolls the transaction back.
+        A refusal comes from looking alone, so there is nothing to undo. Whatever this raises is a
+        failure of the store or a fault of the program, and may leave half an event behind: the
+        caller rolls back.
         """
-        journal, connection = self.journal, self.connection
-        head = journal.head
         case = self._case(request)
-        connection.execute(_BEGIN)
         try:
-            outcome = self._replayed(case) or self._booked(case)
+            replayed = self._replayed(case)
+            if replayed is not None:
+                return Outcome(replayed, None)
+            decision = booking.decide(
+                self.connection,
+                request.event,
+                at=case.at,
+                rec=case.rec,
+                seq=self.journal.head.seq + 1,
+            )
         except TraceError as refusal:
-            connection.execute(_UNDO)
-            journal.head = head
-            outcome = self._refused(case, refusal)
-        except BaseException:
-            # A full disk may have ended the transaction already.
-            if connection.in_transaction:
-                connection.execute(_UNDO)
-                connection.execute(_KEEP)
-                journal.head = head
-            raise
-        connection.execute(_KEEP)
-        return outcome
+            return self._refused(case, refusal, tell)
+        return self._booked(case, decision, tell)
 
     def _case(self, request: Request) -> _Case:
         event = request.event
@@ -114,7 +107,7 @@ class Recorder:
             asked["u"] = request.requester.user
         return _Case(request, rec, at, given, asked)
 
-    def _replayed(self, case: _Case) -> Outcome | None:
+    def _replayed(self, case: _Case) -> Receipt | None:
         """Return the stored answer where the request was booked before; None where it is new.
 
         Raises:
@@ -130,7 +123,7 @@ class Recorder:
             if known is not None:
                 if known.digest != digest:
                     raise RequestConflict(request.requester.name, request.request_id)
-                return Outcome(_replay(_entry(connection, known.seq)), None)
+                return _replay(_entry(connection, known.seq))
         if request.natural_key:
             known = requests.known(connection, source, natural=request.natural_key)
             if known is not None and known.digest == digest:
@@ -140,14 +133,11 @@ class Recorder:
                         asked = {**case.asked, "r": known.seq}
                         note = {"f": case.given, "t": request.event.type, "q": asked}
                         self._append(case, NOTED, note, publish=False)
-                    return Outcome(_replay(stored), None)
+                    return _replay(stored)
         return None
 
-    def _booked(self, case: _Case) -> Outcome:
-        connection, event = self.connection, case.request.event
-        decision = booking.decide(
-            connection, event, at=case.at, rec=case.rec, seq=self.journal.head.seq + 1
-        )
+    def _booked(self, case: _Case, decision: Decision, tell: bool) -> Outcome:
+        event = case.request.event
         recorded = decision.event
         answer = {
             key: value
@@ -166,7 +156,7 @@ class Recorder:
             body["q"] = case.asked
         if decision.effect:
             entry = self._append(case, recorded.type, body, publish=True)
-            projector.apply(connection, entry.seq, case.at, recorded)
+            projector.apply(self.connection, entry.seq, case.at, recorded)
         else:
             body["t"] = event.type
             entry = self._append(case, NOTED, body, publish=False)
@@ -180,11 +170,11 @@ class Recorder:
             next_step=decision.next_step,
             recipe=decision.recipe,
         )
-        if not decision.effect:
+        if not decision.effect or not tell:
             return Outcome(receipt, None)
         return Outcome(receipt, _record(case, entry, receipt, recorded, body))
 
-    def _refused(self, case: _Case, refusal: TraceError) -> Outcome:
+    def _refused(self, case: _Case, refusal: TraceError, tell: bool) -> Outcome:
         text = str(refusal)
         event = case.request.event
         body: dict[str, Any] = {
@@ -202,7 +192,8 @@ class Recorder:
             record=record_id(entry.rec, entry.hash),
             sequence=0,
         )
-        return Outcome(receipt, _record(case, entry, receipt, event, body))
+        record = _record(case, entry, receipt, event, body) if tell else None
+        return Outcome(receipt, record)
 
     def _append(self, case: _Case, kind: str, body: dict[str, Any], *, publish: bool) -> Entry:
         requester = case.request.requester.name

@@ -75,6 +75,10 @@ class Store:
             ):
                 identity = checked(connection, path, site)
             return cls(path, identity, Readers(path, mmap=mmap))
+        if not path.parent.is_dir():
+            raise StoreError(f"{path.parent}: no such folder")
+        if not create:
+            database.check_header(path)
         with contextlib.ExitStack() as undo:
             lock = undo.enter_context(FileLock(path))
             if create and not path.exists():
