@@ -36,6 +36,7 @@ def test_read_that_looks_like_one_still_owed_is_preceded_by_a_shorter_one() -> N
     late, _ = owing(read(0))
     assert late.ambiguous(read(100))
     probe = late.probe(read(100))
+    assert probe is not None
     assert probe == read(100, 3)
     assert late.suspect(probe, bytes((3, 6, *range(6)))) is None
     late.settle(3)

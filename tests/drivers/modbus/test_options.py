@@ -6,8 +6,8 @@ import pytest
 
 from tracenode.drivers.modbus.endpoint import parse_endpoint
 from tracenode.drivers.modbus.guard import Links
-from tracenode.drivers.modbus.options import ModbusOptions, load_options, options_schema
-from tracenode.drivers.modbus.poller import modbus_device
+from tracenode.drivers.modbus.options import ModbusOptions, load_options
+from tracenode.drivers.modbus.poller import ModbusDevice
 from tracenode.drivers.modbus.read_plan import describe, planned_blocks
 from tracenode.models.config import DeviceConfig
 from tracenode.models.errors import ConfigError
@@ -16,6 +16,11 @@ from tracenode.models.readings import Point, PointType
 
 def device(link: str = "tcp://127.0.0.1", **options: Any) -> DeviceConfig:
     return DeviceConfig.model_validate({"id": "plc", "driver": "modbus", "link": link, **options})
+
+
+def made(config: DeviceConfig, links: Links) -> ModbusDevice:
+    endpoint, options = load_options(config)
+    return ModbusDevice(config.id, links.at(endpoint), options)
 
 
 def problems(config: DeviceConfig) -> dict[str, str]:
@@ -36,7 +41,7 @@ def test_points_are_declared_without_a_connection() -> None:
         "level": {"at": "hr:2", "scale": 0.1, "description": "of the tank"},
         "name": {"at": "hr:3", "type": "string(8)"},
     }
-    assert list(modbus_device(device(points=points), Links()).points) == [
+    assert list(made(device(points=points), Links()).points) == [
         Point("speed", PointType.Int16, "H87", -5, 5),
         Point("level", PointType.Double, description="of the tank"),
         Point("name", PointType.String),
@@ -100,10 +105,10 @@ def test_faults_between_keys_are_told_with_their_path() -> None:
 
 def test_one_line_with_two_settings_is_refused() -> None:
     links = Links()
-    modbus_device(device("rtu:/dev/ttyS0?baudrate=9600", points={}), links)
-    modbus_device(device("rtu:/dev/ttyS0?baudrate=9600", unit=2, points={}), links)
+    made(device("rtu:/dev/ttyS0?baudrate=9600", points={}), links)
+    made(device("rtu:/dev/ttyS0?baudrate=9600", unit=2, points={}), links)
     with pytest.raises(ConfigError, match="same settings"):
-        modbus_device(device("rtu:/dev/ttyS0?baudrate=19200", points={}), links)
+        made(device("rtu:/dev/ttyS0?baudrate=19200", points={}), links)
 
 
 def options(**keys: Any) -> ModbusOptions:
@@ -163,5 +168,5 @@ def test_base_moves_points_and_readable_ranges_together() -> None:
 
 
 def test_schema_for_editors_knows_every_key() -> None:
-    schema = options_schema()
+    schema = ModbusOptions.model_json_schema()
     assert set(ModbusOptions.model_fields) == set(schema["properties"])

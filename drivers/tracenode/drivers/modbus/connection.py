@@ -40,8 +40,8 @@ USER_TIMEOUT_MS = 5000
 UNLIMITED = 1 << 30
 """The library's own counters must never decide to close the connection."""
 
-GIVEN_UP = 64
-"""Transactions without an answer that are remembered: theirs may come late, and is no fault."""
+PAST = 64
+"""Transactions that are remembered: an answer to one of them is late, which is no fault."""
 
 BUFFER = 1 << 20
 """Bytes; more than one read of the event loop gives, as the library drops what is larger."""
@@ -65,7 +65,7 @@ class Connection:
         self._pending: Request | None = None
         self._passed_over: str | None = None
         self._transaction = 0
-        self._given_up: deque[int] = deque(maxlen=GIVEN_UP)
+        self._past: deque[int] = deque(maxlen=PAST)
 
     @classmethod
     async def open(cls, endpoint: Endpoint, seen: Seen | None = None) -> Connection:
@@ -76,10 +76,15 @@ class Connection:
         """
         connection = cls(endpoint, seen)
         try:
-            async with asyncio.timeout(2 * CONNECT_TIMEOUT):
-                if not await connection._client.connect():
-                    raise LinkLost(endpoint.line, connection._lost or "no connection in time")
+            # The library waits CONNECT_TIMEOUT at most.
+            if not await connection._client.connect():
+                reason = connection._lost or f"no connection within {CONNECT_TIMEOUT:g} s"
+                raise LinkLost(endpoint.line, reason)
+            async with asyncio.timeout(CONNECT_TIMEOUT):
                 await connection._opened.wait()
+        except TimeoutError as error:
+            connection.close()
+            raise LinkLost(endpoint.line, "the port does not become ready") from error
         except BaseException:
             connection.close()
             raise
@@ -119,7 +124,6 @@ class Connection:
         except ConnectionException as error:
             raise LinkLost(self.endpoint.line, self._lost or "the connection broke") from error
         except ModbusIOException as error:
-            self._given_up.append(self._transaction)
             found = self._seen_instead()
             if self._stream.waiting:
                 # If the rest never comes, it would swallow the telegrams after it.
@@ -130,6 +134,7 @@ class Connection:
             raise NoAnswer(device, within) from error
         finally:
             self._pending = None
+            self._past.append(self._transaction)
         if not isinstance(answer, _Incoming):
             return bytes((answer.function_code, answer.exception_code))
         return answer.pdu
@@ -178,7 +183,7 @@ class Connection:
             if request is None:
                 continue
             if frame.transaction != self._transaction:
-                if frame.transaction not in self._given_up:
+                if frame.transaction not in self._past:
                     found = f"transaction {frame.transaction}, not {self._transaction}"
                     self._passed_over = found
                 continue

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Self, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Annotated, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -227,8 +227,3 @@ def _place_problem(options: ModbusOptions, point: PointOptions) -> tuple[str, st
     if ranges and not any(r.first <= number and number + point.width - 1 <= r.last for r in ranges):
         return found, f"an address inside readable: {', '.join(map(str, ranges))}"
     return None
-
-
-def options_schema() -> Mapping[str, Any]:
-    """Return the JSON Schema of the keys, for editors."""
-    return ModbusOptions.model_json_schema()

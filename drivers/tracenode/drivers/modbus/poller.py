@@ -12,12 +12,11 @@ from tracenode.drivers.clock import SYSTEM_CLOCK, Clock
 from tracenode.drivers.driver import DriverStats, Sink
 from tracenode.drivers.modbus.codec import encode
 from tracenode.drivers.modbus.endpoint import Endpoint
-from tracenode.drivers.modbus.guard import Link, Links
-from tracenode.drivers.modbus.options import GroupOptions, ModbusOptions, load_options
+from tracenode.drivers.modbus.guard import Link
+from tracenode.drivers.modbus.options import GroupOptions, ModbusOptions
 from tracenode.drivers.modbus.planner import halves
 from tracenode.drivers.modbus.read_plan import PlannedBlock, describe, planned_blocks
 from tracenode.drivers.modbus.states import BlockPoints, PointState, field_of, quality_of
-from tracenode.models.config import DeviceConfig
 from tracenode.models.errors import (
     BadTelegram,
     DeviceException,
@@ -28,7 +27,7 @@ from tracenode.models.errors import (
 )
 from tracenode.models.readings import Point, Quality, Reading, Value
 
-__all__ = ["ModbusDevice", "modbus_device"]
+__all__ = ["ModbusDevice"]
 
 STRIKES = 3
 """Unusable answers in a row after which a unit, or a block of it, is only probed."""
@@ -350,13 +349,3 @@ class ModbusDevice:
     def _deliver(sink: Sink, readings: Iterable[Reading]) -> None:
         if news := list(readings):
             sink.readings(news)
-
-
-def modbus_device(config: DeviceConfig, links: Links, at: str = "") -> ModbusDevice:
-    """Make the driver of a configured device; touches no hardware.
-
-    Raises:
-        ConfigError: every fault of its keys, or a line in use with other settings.
-    """
-    endpoint, options = load_options(config, at)
-    return ModbusDevice(config.id, links.at(endpoint), options, stale_after=config.stale_after_s)
