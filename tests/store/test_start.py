@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlite_utils
 
 from tests.store.line import LINE, fill, masters, open_line, register
 from tests.support.waiting import eventually_sync
@@ -19,7 +20,7 @@ from tracenode.models.errors import (
     StoreError,
     StoreLocked,
 )
-from tracenode.server.store import database
+from tracenode.server.store import database, migrations
 from tracenode.server.store.store import Store
 from tracenode.server.trace import Trace
 
@@ -211,21 +212,36 @@ def test_readers_see_what_was_recorded_since_they_opened(line: Path) -> None:
         assert reading.head.seq == before.seq + 1
 
 
-def test_sqlite_utils_is_only_imported_to_migrate(line: Path) -> None:
+def test_sqlite_utils_is_only_imported_to_migrate(tmp_path: Path) -> None:
     code = (
         "import sys; from tracenode.server.trace import Trace;"
-        f"Trace.open({str(line)!r}).close();"
+        f"Trace.open({str(tmp_path / 'new.db')!r}, site='S', create=True).close();"
         "print([m for m in ('sqlite_utils', 'networkx') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 
 
-def test_the_first_schema_is_migration_one(line: Path) -> None:
-    connection = sqlite3.connect(line)
-    applied = connection.execute("SELECT migration_set, name FROM _sqlite_migrations").fetchall()
-    connection.close()
-    assert applied == [("tracenode", "0001_first_schema")]
+def test_a_new_file_is_what_the_migrations_make(line: Path, tmp_path: Path) -> None:
+    migrated = sqlite3.connect(tmp_path / "migrated.db", isolation_level=None)
+    migrations.migrate(migrated)
+    made = sqlite3.connect(line)
+    ours = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%migrations%'"
+    applied = "SELECT migration_set, name FROM _sqlite_migrations"
+    for question in (ours, applied, "PRAGMA application_id", "PRAGMA user_version"):
+        assert made.execute(question).fetchall() == migrated.execute(question).fetchall()
+    assert made.execute(applied).fetchall() == [("tracenode", "0001_first_schema")]
+    assert migrations.migrations().pending(sqlite_utils.Database(made)) == []
+    made.close()
+    migrated.close()
+
+
+def test_an_older_file_is_migrated_by_the_server_and_refused_to_readers(line: Path) -> None:
+    change(line, "PRAGMA user_version = 0")
+    with pytest.raises(SchemaMismatch, match="older tracenode"):
+        Store.open(line, read_only=True)
+    open_line(line).close()
+    Store.open(line, read_only=True).close()
 
 
 def test_masters_are_journaled(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from tracenode.models.errors import DamagedDatabase, SchemaMismatch, SqliteTooOld, StoreError
 from tracenode.server.store.chain import first_fault, genesis
+from tracenode.server.store.migrations import make_schema, migrate
 from tracenode.server.store.schema import APPLICATION_ID, JOURNAL, PROJECTIONS, SCHEMA_VERSION
 
 __all__ = [
@@ -29,9 +30,11 @@ __all__ = [
     "create",
     "damage_named",
     "identify",
+    "is_older",
     "sidecars",
     "sync_directory",
     "sync_file",
+    "upgrade",
 ]
 
 MINIMUM_SQLITE: Final = (3, 37, 0)
@@ -206,6 +209,23 @@ def identify(connection: sqlite3.Connection, path: Path, site: str | None) -> St
     return StoreIdentity(meta["store"], meta["site"])
 
 
+def is_older(connection: sqlite3.Connection) -> bool:
+    """True where the file waits for a migration."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return bool(version < SCHEMA_VERSION)
+
+
+def upgrade(connection: sqlite3.Connection, path: Path, site: str | None) -> None:
+    """Migrate an older file of ours; leave any other as it is.
+
+    Raises:
+        SchemaMismatch, DamagedDatabase: as `identify`.
+    """
+    if is_older(connection):
+        identify(connection, path, site)
+        migrate(connection)
+
+
 def check_schema(connection: sqlite3.Connection, path: Path) -> None:
     """Check that every table, column, index and trigger is there; more may be.
 
@@ -264,8 +284,6 @@ def create(path: Path, site: str, store: str | None = None) -> StoreIdentity:
     Raises:
         StoreError: the file, or the log of a lost one, is there already; or no room for it.
     """
-    from tracenode.server.store.migrations import migrate
-
     for there in (path, *sidecars(path)):
         if there.exists():
             raise StoreError(f"{there} is there already; nothing was created")
@@ -273,13 +291,14 @@ def create(path: Path, site: str, store: str | None = None) -> StoreIdentity:
         raise StoreError(f"{path.parent}: no such folder")
     identity = StoreIdentity(store or str(uuid.uuid4()), site)
     draft = path.with_name(path.name + ".creating")
-    draft.unlink(missing_ok=True)
+    for left in (draft, draft.with_name(draft.name + "-journal")):
+        left.unlink(missing_ok=True)
     with (
         damage_named(path),
         contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection,
     ):
         connection.execute("PRAGMA synchronous = FULL")
-        migrate(connection)
+        make_schema(connection)
         connection.executemany(
             "INSERT INTO meta(key, value) VALUES (?, ?)",
             (("store", identity.store), ("site", identity.site)),

@@ -19,7 +19,7 @@ __all__ = ["draft_of", "replace_database"]
 def draft_of(path: Path) -> Iterator[Path]:
     """Give the name of a draft beside `path`; what is left of it in the end is removed."""
     draft = path.with_name(path.name + ".draft")
-    leftovers = (draft, *sidecars(draft))
+    leftovers = (draft, *sidecars(draft), draft.with_name(draft.name + "-journal"))
     for file in leftovers:
         file.unlink(missing_ok=True)
     try:

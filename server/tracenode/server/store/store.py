@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tracenode.models.errors import StoreError
+from tracenode.models.errors import SchemaMismatch, StoreError
 from tracenode.server.store import database
 from tracenode.server.store.database import StoreIdentity, damage_named
 from tracenode.server.store.journal import Clock, Head, head_of, now
@@ -89,6 +89,7 @@ class Store:
             with damage_named(path):
                 connection = database.connect_writer(path)
                 undo.callback(connection.close)
+                database.upgrade(connection, path, site)
                 identity = checked(connection, path, site)
                 writer = Writer(connection, clock)
             undo.pop_all()
@@ -133,6 +134,10 @@ class Store:
 def checked(connection: sqlite3.Connection, path: Path, site: str | None) -> StoreIdentity:
     """Check an open file as every start does: identity, schema, last hashes."""
     identity = database.identify(connection, path, site)
+    if database.is_older(connection):
+        raise SchemaMismatch(
+            f"{path}: it was written by an older tracenode; start the server on it once"
+        )
     database.check_schema(connection, path)
     database.check_tail(connection, path, identity)
     return identity
