@@ -14,7 +14,7 @@ from tracenode.server.store.facts import BOOKED_NOTHING, entry
 from tracenode.server.store.recording import Recorder, Request
 from tracenode.server.store.schema import JOURNAL, PROJECTION_TABLES, PROJECTIONS
 
-__all__ = ["START", "Plant", "instant"]
+__all__ = ["START", "Plant", "believed_intervals", "instant"]
 
 START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 _START_US = int(START.timestamp()) * 1_000_000
@@ -143,6 +143,32 @@ def dump(connection: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
         else sorted(connection.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
         for table in PROJECTION_TABLES
         if table not in OF_REQUESTS
+    }
+
+
+INTERVALS = {
+    "life": "item, at, ev, state",
+    "visit": "item, at, ev, station",
+    "hold": "item, at, ev, scope",
+    "alias": "text, at, ev, item, owner",
+}
+
+
+def believed_intervals(
+    connection: sqlite3.Connection, known: int
+) -> set[tuple[str, tuple[object, ...]]]:
+    """Return the rows of every table of intervals, with their end, as known at a position."""
+    infinite = 1 << 62
+    return {
+        (table, row)
+        for table, columns in INTERVALS.items()
+        for row in connection.execute(
+            f"""
+            SELECT {columns}, iif(uev<=:k, until, {infinite}) FROM {table} WHERE kf<=:k UNION ALL
+            SELECT {columns}, iif(uev<=:k, until, {infinite}) FROM {table}_was
+            WHERE kf<=:k AND kt>:k""",
+            {"k": known},
+        )
     }
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.store import oracle
 from tests.store.oracle import Told
-from tests.store.plant import Plant, instant
-from tracenode.models.events import Correct, Register, TraceEvent, Void, parse_event
+from tests.store.plant import Plant, believed_intervals, instant
+from tracenode.models.events import Correct, Hold, Register, TraceEvent, Void, parse_event
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
 from tracenode.server.store.booking.dependants import dependants
@@ -40,6 +40,11 @@ KINDS = (
     "abort",
     "scrap",
     "ship",
+    "hold",
+    "release",
+    "bind",
+    "unbind",
+    "relabel",
     *("void",) * 2,
     *("correct",) * 2,
 )
@@ -58,7 +63,7 @@ class Walk:
     plant: Plant = field(default_factory=Plant)
     told: list[Told] = field(default_factory=list)
     made: int = 0
-    asked: list[tuple[int, set[tuple[str, str]]]] = field(default_factory=list)
+    asked: list[tuple[int, set[tuple[str, str]], set[Any]]] = field(default_factory=list)
 
     def begin(self) -> None:
         for text in UNITS:
@@ -67,6 +72,7 @@ class Walk:
             self.take(parse_event({"type": "register", "item": text, "material": "STEEL"}), 0)
         for text in BOXES:
             self.take(parse_event({"type": "register", "item": text, "material": "BOX"}), 0)
+        self.take(parse_event({"type": "register", "item": "T", "material": "TRAY"}), 0)
 
     def take(self, event: TraceEvent, minute: float) -> Receipt:
         receipt = self.plant.book(event, minute)
@@ -90,7 +96,8 @@ class Walk:
         else:
             said = None if isinstance(event, Void) else event
             self.told.append(Told(receipt.position, at, said, target))
-        self.asked.append((receipt.position, plant.edges()))
+        now = believed_intervals(plant.connection, receipt.position)
+        self.asked.append((receipt.position, plant.edges(), now))
 
     def _position(self, record: str) -> int:
         return next(
@@ -211,6 +218,24 @@ class Walk:
             case "complete":
                 fields = {"type": kind, "item": unit, "station": station}
                 return [{**fields, "evaluation": 1 if flag else 2}]
+            case "hold":
+                return [{"type": kind, "item": unit, "reason": "r"}] if b == c else []
+            case "release":
+                record = next(
+                    (
+                        record_at(self.plant.connection, told.seq)
+                        for told in self.told
+                        if isinstance(told.event, Hold) and (flag or told.seq % 2)
+                    ),
+                    "",
+                )
+                return [{"type": kind, "hold": record, "reason": "r"}]
+            case "bind":
+                return [{"type": kind, "carrier": "T", "item": unit}]
+            case "unbind":
+                return [{"type": kind, "carrier": "T"}]
+            case "relabel":
+                return [{"type": kind, "item": unit, "alias": f"X{b}"}]
             case "scrap":
                 return [{"type": kind, "item": unit}] if a == b == c else []
             case _:
@@ -244,7 +269,7 @@ def test_tables_say_what_the_events_say(
     def shortened(edges: set[oracle.OracleEdge]) -> set[tuple[str, str]]:
         return {(short[output], short[input_]) for output, input_, *_ in edges}
 
-    positions = [position for position, _ in walk.asked]
+    positions = [position for position, *_ in walk.asked]
     for known in [*positions[9::3], plant.seq]:
         expected = oracle.edges(told, known)
         assert not oracle.has_cycle(expected)
@@ -252,8 +277,9 @@ def test_tables_say_what_the_events_say(
         for minute in (0, 2, 5, 9, 14, 99):
             then = microseconds(instant(minute))
             assert plant.edges(minute, known) == shortened(oracle.holding(expected, then))
-    for known, live in walk.asked:
+    for known, live, intervals in walk.asked:
         assert plant.edges(known=known) == live
+        assert believed_intervals(plant.connection, known) == intervals
     expected_states = oracle.states(told, plant.seq)
     assert {
         public: plant.state(text) for public, text in short.items() if plant.state(text) is not None

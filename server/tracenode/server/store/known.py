@@ -8,7 +8,14 @@ from typing import Final
 from tracenode.models.errors import AmbiguousItem, UnknownItem
 from tracenode.models.identifiers import Identity, checked_text
 from tracenode.models.items import ItemKind
-from tracenode.server.store.resolve import CARRIERS, LATEST, checked_reference, public_id
+from tracenode.server.store.resolve import (
+    CARRIERS,
+    LATEST,
+    checked_reference,
+    parsed,
+    public_id,
+)
+from tracenode.server.store.scanned import meaning_of
 from tracenode.server.store.schema import INF
 
 __all__ = ["number_of"]
@@ -22,6 +29,9 @@ SELECT i.id FROM type t CROSS JOIN item i WHERE t.scheme=:scheme AND t.code=:par
 _BY_TEXT: Final = f"""
 SELECT i.id, t.cls FROM item i INDEXED BY item_key CROSS JOIN type t
 WHERE i.text=:text AND i.state_of IS NULL AND t.id=i.type AND {_KNOWN}"""
+_BY_PRODUCT: Final = f"""
+SELECT i.id, t.cls FROM type t CROSS JOIN item i WHERE t.scheme=:scheme AND t.code=:part
+  AND i.text=:text AND i.type=t.id AND i.state_of IS NULL AND {_KNOWN}"""
 _BY_ALIAS: Final = f"""
 SELECT i.id FROM alias a CROSS JOIN item i WHERE a.text=:text AND a.at<=:t AND a.kf<=:k
   AND (a.until>:t OR a.uev>:k) AND i.id=a.item AND {_KNOWN}
@@ -40,32 +50,41 @@ def number_of(
         UnknownItem: nothing had it.
         AmbiguousItem: several items had it.
     """
-    checked_reference(text)
     asked = {"t": LATEST if at is None else at, "k": INF if known is None else known}
-    identity = Identity.parse(text)
+    identity = parsed(text)
     if identity is not None:
-        row = connection.execute(
-            _BY_IDENTITY,
-            {
-                **asked,
-                "scheme": identity.scheme,
-                "part": identity.part,
-                "text": identity.text,
-                "gen": identity.generation,
-            },
-        ).fetchone()
+        row = connection.execute(_BY_IDENTITY, {**asked, **_parts(identity)}).fetchone()
         if row is not None:
             return int(row[0])
-    asked_text = {**asked, "text": text}
-    meant = {row[0] for row in connection.execute(_BY_ALIAS, asked_text)}
+    meaning = meaning_of(connection, text, asked["k"])
+    texts = [checked_reference(possible) for possible in meaning.texts]
+    meant = {
+        row[0]
+        for possible in texts
+        for row in connection.execute(_BY_ALIAS, {**asked, "text": possible})
+    }
     carriers_too = not meant
-    for number, kind in connection.execute(_BY_TEXT, asked_text):
-        if carriers_too or ItemKind(kind) not in CARRIERS:
-            meant.add(number)
+    named = [
+        row
+        for possible in texts
+        for row in connection.execute(_BY_TEXT, {**asked, "text": possible})
+    ]
+    for product in meaning.identities:
+        named += connection.execute(_BY_PRODUCT, {**asked, **_parts(product)})
+    meant |= {number for number, kind in named if carriers_too or ItemKind(kind) not in CARRIERS}
     if len(meant) == 1:
         return int(meant.pop())
     if meant:
         raise AmbiguousItem(text, sorted(public_id(connection, number) for number in meant))
-    if identity is None:
+    if identity is None and meaning.texts == (text,):
         checked_text(text)
     raise UnknownItem(text)
+
+
+def _parts(identity: Identity) -> dict[str, str | int]:
+    return {
+        "scheme": identity.scheme,
+        "part": identity.part,
+        "text": identity.text,
+        "gen": identity.generation,
+    }

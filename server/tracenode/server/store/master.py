@@ -135,8 +135,10 @@ def checked_master(kind: str, data: dict[str, Any]) -> dict[str, Any]:
 def put_master(connection: sqlite3.Connection, seq: int, event: Master) -> None:
     """Keep a version of an entry; without data it is out of use from here on."""
     data = None if event.data is None else json.dumps(event.data, sort_keys=True)
+    gtin = None if event.data is None else event.data.get("gtin") or None
     connection.execute(
-        "INSERT INTO master(kind,key,ev,data) VALUES(?,?,?,?)", (event.kind, event.key, seq, data)
+        "INSERT INTO master(kind,key,ev,data,gtin) VALUES(?,?,?,?,?)",
+        (event.kind, event.key, seq, data, gtin),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from tracenode.models.errors import AmbiguousItem, InvalidIdentifier, UnknownItem
 from tracenode.models.identifiers import MAX_TEXT, Identity, checked_text
 from tracenode.models.items import ItemKind, ItemState
+from tracenode.server.store.scanned import meaning_of
 from tracenode.server.store.schema import INF
 
 __all__ = [
@@ -48,6 +49,11 @@ _BY_IDENTITY: Final = (
     _ROW
     + """FROM type t CROSS JOIN item i
 WHERE t.scheme=? AND t.code=? AND i.text=? AND i.type=t.id AND i.gen=? AND i.state_of IS NULL"""
+)
+_BY_PRODUCT: Final = (
+    _ROW
+    + """FROM type t CROSS JOIN item i
+WHERE t.scheme=? AND t.code=? AND i.text=? AND i.type=t.id AND i.state_of IS NULL"""
 )
 _BY_TEXT: Final = (
     _ROW
@@ -118,34 +124,50 @@ def lookup(connection: sqlite3.Connection, identity: Identity, at: int = LATEST)
 
 def resolve(connection: sqlite3.Connection, text: str, at: int = LATEST) -> Found:
     """Return the one item that a text means at an instant: a public ItemId, an alias that is valid
-    then, or a bare number. A bound carrier's tag means the item that it carries.
+    then, a bare number, or a code whose product and serial or lot are an item's. A bound carrier's
+    number means what it carries.
 
     Raises:
         InvalidIdentifier: the text can't be any identity.
         UnknownItem: nothing has it.
         AmbiguousItem: several items have it.
     """
-    checked_reference(text)
     identity = parsed(text)
     if identity is not None and (found := lookup(connection, identity, at)) is not None:
         return found
-    aliases = _existing(connection.execute(_BY_ALIAS, (at, text, at, at)))
-    bare = candidates(connection, text, at)
+    meaning = meaning_of(connection, text)
+    for possible in meaning.texts:
+        checked_reference(possible)
+    aliases = [
+        found
+        for possible in meaning.texts
+        for found in _existing(connection.execute(_BY_ALIAS, (at, possible, at, at)))
+    ]
+    named = candidates(connection, text, at)
     if aliases:
-        bare = [found for found in bare if found.kind not in CARRIERS]
-    meant = {found.id: found for found in (*aliases, *bare)}
+        named = [found for found in named if found.kind not in CARRIERS]
+    meant = {found.id: found for found in (*aliases, *named)}
     if len(meant) == 1:
         return meant.popitem()[1]
     if not meant:
-        if identity is None:
+        if identity is None and meaning.texts == (text,):
             checked_text(text)
         raise UnknownItem(text)
     raise AmbiguousItem(text, sorted(found.public for found in meant.values()))
 
 
 def candidates(connection: sqlite3.Connection, text: str, at: int = LATEST) -> list[Found]:
-    """Return the items whose number is a text, of whatever material and generation."""
-    return _existing(connection.execute(_BY_TEXT, (at, text)))
+    """Return the items whose own number a text is, of whatever material and generation."""
+    meaning = meaning_of(connection, text)
+    found = [
+        item
+        for possible in meaning.texts
+        for item in _existing(connection.execute(_BY_TEXT, (at, possible)))
+    ]
+    for identity in meaning.identities:
+        values = (at, identity.scheme, identity.part, identity.text)
+        found += _existing(connection.execute(_BY_PRODUCT, values))
+    return found
 
 
 def _existing(rows: Iterable[tuple[Any, ...]]) -> list[Found]:

@@ -11,7 +11,6 @@ from tracenode.models.errors import (
 )
 from tracenode.models.events import Bind, Pack, Relabel, Unbind, Unpack
 from tracenode.models.genealogy import Relation
-from tracenode.models.identifiers import Identity
 from tracenode.models.items import ItemKind
 from tracenode.server.store.booking.checks import (
     Case,
@@ -29,8 +28,10 @@ from tracenode.server.store.resolve import (
     candidates,
     checked_reference,
     lookup,
+    parsed,
     public_id,
 )
+from tracenode.server.store.scanned import code_of
 
 __all__ = ["bind", "pack", "relabel", "unbind", "unpack"]
 
@@ -72,8 +73,7 @@ def unpack(case: Case, event: Unpack) -> Decision:
 
 def _carrier(case: Case, text: str) -> Found:
     """Return the carrier that a text means: its own identity, not what it carries."""
-    checked_reference(text)
-    identity = Identity.parse(text)
+    identity = parsed(text)
     found = None if identity is None else lookup(case.connection, identity, case.at)
     if found is None:
         bare = [found for found in candidates(case.connection, text) if found.kind in CARRIERS]
@@ -129,12 +129,13 @@ def relabel(case: Case, event: Relabel) -> Decision:
     """
     item = case.resolve(event.item)
     require_order(case, event.order)
-    checked_reference(event.alias)
-    recorded = resolved(event, item=item.public)
+    code = code_of(event.alias)
+    alias = checked_reference(event.alias) if code is None else code.key
+    recorded = resolved(event, item=item.public, alias=alias)
     try:
-        meant = case.resolve(event.alias)
+        meant = case.resolve(alias)
     except UnknownItem:
         return Decision(recorded, item.public)
     if meant.id != item.id:
-        raise DuplicateIdentifier(event.alias, f"it means {meant.public}")
+        raise DuplicateIdentifier(alias, f"it means {meant.public}")
     return Decision(recorded, item.public, "it means the item already", effect=False)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from tracenode.models.errors import (
-    DuplicateIdentifier,
-    InvalidIdentifier,
-    MalformedRequest,
-    UnknownMaterial,
-)
+from tracenode.models.errors import DuplicateIdentifier, MalformedRequest
 from tracenode.models.events import Merge, Output, Portion, Receive, Register, Split, Transform
-from tracenode.models.identifiers import SCHEMES, Identity
 from tracenode.models.items import ItemKind
 from tracenode.server.store.booking.checks import (
     Case,
@@ -21,17 +15,14 @@ from tracenode.server.store.booking.checks import (
     usable,
 )
 from tracenode.server.store.booking.decision import Decision, resolved
-from tracenode.server.store.interning import KINDS
-from tracenode.server.store.journal import from_microseconds
-from tracenode.server.store.master import Material, material
-from tracenode.server.store.resolve import Found, checked_reference
+from tracenode.server.store.booking.identity import free_identity, known_material
+from tracenode.server.store.resolve import Found
 from tracenode.server.store.routing import advice
 
 __all__ = ["merge", "receive", "register", "split", "transform"]
 
 MAX_POOLED_EDGES = 100_000
 """Edges of one transformation without a map; beyond it, it must say what went where."""
-_DAY_US = 86_400_000_000
 _DIVISIBLE = frozenset({ItemKind.Lot})
 _MATERIAL = frozenset({ItemKind.Unit, ItemKind.Lot})
 
@@ -41,58 +32,17 @@ def register(case: Case, event: Register) -> Decision:
 
     Raises: InvalidIdentifier, UnknownMaterial, UnknownOrder, DuplicateIdentifier.
     """
-    checked_reference(event.item)
     require_order(case, event.order)
-    identity = _free(case, event.item, event.material)
-    recorded = resolved(event, item=str(identity))
+    recorded = resolved(event, item=free_identity(case, event.item, event.material))
     step, recipe = advice(case.connection, event.material, None, event.station)
     return Decision(recorded, recorded.item, next_step=step, recipe=recipe)
 
 
 def receive(case: Case, event: Receive) -> Decision:
     """As `register`."""
-    checked_reference(event.item)
     require_order(case, event.order)
-    recorded = resolved(event, item=str(_free(case, event.item, event.material)))
+    recorded = resolved(event, item=free_identity(case, event.item, event.material))
     return Decision(recorded, recorded.item)
-
-
-def _known_material(case: Case, code: str) -> Material:
-    found = material(case.connection, code)
-    if found is None:
-        raise UnknownMaterial(code)
-    return found
-
-
-def _free(case: Case, text: str, code: str) -> Identity:
-    """Return the identity that a new item of a material gets: the text's next free generation."""
-    about = _known_material(case, code)
-    scheme = SCHEMES[about.item_kind]
-    given = Identity.parse(text)
-    if given is not None and given.scheme in KINDS:
-        if (given.scheme, given.part) != (scheme, code):
-            raise InvalidIdentifier(text, f"an id of this material begins with {scheme}:{code}:")
-        text = given.text
-    wanted = Identity.checked(scheme, code, text)
-    latest = case.connection.execute(
-        "SELECT i.gen, i.at, EXISTS(SELECT 1 FROM life l WHERE l.item=i.id)"
-        " FROM type t CROSS JOIN item i WHERE t.scheme=? AND t.code=? AND i.text=? AND i.type=t.id"
-        " AND i.state_of IS NULL ORDER BY i.gen DESC LIMIT 1",
-        (scheme, code, text),
-    ).fetchone()
-    generation = 0
-    if latest is not None:
-        generation, at, exists = latest
-        if exists:
-            days = about.reuse_after_days
-            if days is None or case.at - at < days * _DAY_US:
-                public = str(Identity(scheme, code, text, generation))
-                when = from_microseconds(at).isoformat(timespec="seconds")
-                raise DuplicateIdentifier(public, f"registered {when}")
-            generation += 1
-    if given is not None and given.generation not in (0, generation):
-        raise InvalidIdentifier(str(given), f"the next free generation is {generation}")
-    return Identity.checked(wanted.scheme, wanted.part, wanted.text, generation)
 
 
 def _inputs(case: Case, field: str, portions: tuple[Portion, ...]) -> tuple[Found, ...]:
@@ -124,8 +74,7 @@ def transform(case: Case, event: Transform) -> Decision:
     require_order(case, event.order)
     outputs: list[Output] = []
     for output in event.outputs:
-        checked_reference(output.item)
-        identity = str(_free(case, output.item, output.material))
+        identity = free_identity(case, output.item, output.material)
         if any(identity == other.item for other in outputs):
             raise DuplicateIdentifier(identity, "it is an output twice")
         outputs.append(output.model_copy(update={"item": identity}))
@@ -167,8 +116,7 @@ def split(case: Case, event: Split) -> Decision:
     parent = usable(case, event.lot)
     require_kind("lot", parent, _DIVISIBLE, "a lot: a serialised unit is never split")
     require_order(case, event.order)
-    checked_reference(event.child)
-    child = str(_free(case, event.child, parent.material))
+    child = free_identity(case, event.child, parent.material)
     require_no_hold(case, (parent,))
     require_unit_of_measure(case, parent, event.quantity)
     recorded = resolved(event, lot=parent.public, child=child)
@@ -184,10 +132,9 @@ def merge(case: Case, event: Merge) -> Decision:
     for item in found:
         require_kind("lots", item, _DIVISIBLE, "lots: serialised units are not merged")
     require_order(case, event.order)
-    if _known_material(case, event.material).item_kind is not ItemKind.Lot:
+    if known_material(case, event.material).item_kind is not ItemKind.Lot:
         raise MalformedRequest("material", "the material of a lot", event.material)
-    checked_reference(event.item)
-    new = str(_free(case, event.item, event.material))
+    new = free_identity(case, event.item, event.material)
     require_no_hold(case, found)
     for item, portion in zip(found, event.lots, strict=True):
         require_unit_of_measure(case, item, portion.quantity)
