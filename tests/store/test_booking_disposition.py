@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.store.plant import Plant
+from tracenode.models.events import parse_event
 from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
 
@@ -20,18 +21,16 @@ def plant() -> Plant:
 def test_S17_held_material_is_refused(plant: Plant) -> None:
     hold = plant.ok("hold", item="L1", reason="cracks")
     plant.ok("hold", item="M1", reason="noise")
-    for type_, fields in (
-        ("consume", {"item": "P1", "lot": "L1"}),
-        ("split", {"lot": "L1", "child": "L2"}),
-        ("assemble", {"parent": "P1", "part": "M1"}),
-        ("start", {"item": "M1", "station": "OP10"}),
-        ("ship", {"items": ["P1", "M1"]}),
-        (
-            "transform",
-            {"inputs": [{"item": "L1"}], "outputs": [{"item": "A", "material": "PUMP"}]},
-        ),
+    outputs = [{"item": "A", "material": "PUMP"}]
+    for fields in (
+        {"type": "consume", "item": "P1", "lot": "L1"},
+        {"type": "split", "lot": "L1", "child": "L2"},
+        {"type": "assemble", "parent": "P1", "part": "M1"},
+        {"type": "start", "item": "M1", "station": "OP10"},
+        {"type": "ship", "items": ["P1", "M1"]},
+        {"type": "transform", "inputs": [{"item": "L1"}], "outputs": outputs},
     ):
-        plant.refused(TraceStatus.ItemOnHold, type_, **fields)
+        plant.refused(TraceStatus.ItemOnHold, parse_event(fields))
     refusal = plant.refused(TraceStatus.ItemOnHold, "consume", item="P1", lot="L1")
     assert hold.record in refusal.text
     assert "cracks" in refusal.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.store.plant import Plant
+from tracenode.models.events import parse_event
 from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
 
@@ -74,16 +75,16 @@ def test_S18_what_left_the_process_is_refused(plant: Plant, how: str) -> None:
         case _:
             plant.ok("consume", item="P2", lot="P1")
     assert plant.rows("SELECT count(*) FROM visit WHERE until=4611686018427387904") == [(0,)]
-    for type_, fields in (
-        ("start", {"item": "P1", "station": "OP10"}),
-        ("complete", {"item": "P1", "station": "OP10", "evaluation": OK}),
-        ("assemble", {"parent": "P1", "part": "P2"}),
-        ("assemble", {"parent": "P2", "part": "P1"}),
-        ("consume", {"item": "P1", "lot": "L1"}),
-        ("scrap", {"item": "P1"}),
-        ("ship", {"items": ["P1"]}),
+    for fields in (
+        {"type": "start", "item": "P1", "station": "OP10"},
+        {"type": "complete", "item": "P1", "station": "OP10", "evaluation": OK},
+        {"type": "assemble", "parent": "P1", "part": "P2"},
+        {"type": "assemble", "parent": "P2", "part": "P1"},
+        {"type": "consume", "item": "P1", "lot": "L1"},
+        {"type": "scrap", "item": "P1"},
+        {"type": "ship", "items": ["P1"]},
     ):
-        plant.refused(TraceStatus.ItemScrapped, type_, **fields)
+        plant.refused(TraceStatus.ItemScrapped, parse_event(fields))
     plant.ok("measure", item="P1", measurements=[{"name": "force", "value": 1.5}])
 
 
