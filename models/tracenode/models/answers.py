@@ -121,7 +121,7 @@ class Statement:
     truncated: bool
     frontier: tuple[str, ...]
     """Items where the trace ends without a receipt (ingredients) or without ship, scrap or a
-    finished unit (where-used); ordered."""
+    finished unit (where-used), and where a limit cut it; in the order of their ids."""
     pooled_edges: int
     placeholders: int
     as_of: datetime | None
@@ -214,7 +214,8 @@ class PathAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RecallHit:
-    """One affected end item; `reason` is one path from the suspect to it."""
+    """One affected end item; `reason` is one shortest path from the suspect to it. `pooled`: every
+    path crosses a pooled edge, so the suspect may not be in it."""
 
     item: str
     material: str
@@ -229,8 +230,8 @@ class RecallHit:
 class RecallAnswer:
     """Counts over all that is affected, then one page of end items.
 
-    An end item went into nothing else (as known). `by_material` counts every affected item,
-    `by_mark` the end items.
+    An end item is a unit or lot that is part of nothing now (as known); a container or carrier is a
+    place. `by_material` counts every affected item, `by_mark` the end items.
     """
 
     root: str

@@ -58,7 +58,7 @@ def census_of(outcome: Outcome) -> Census:
 def count(reading: Reading, root: int, moment: Moment) -> Census:
     """Count all that an item went into: ever, unless the moment has an `as_of`."""
     values = {"ids": json.dumps([root]), "root": root, **moment.parameters}
-    affected, materials, marks, ends, pools, places = reading.array(
+    affected, materials, marks, ends, (pools, places) = reading.array(
         holding_sql(lens_of(moment, moment.point)), values
     )
     census = Census(
@@ -111,8 +111,8 @@ def _steps(lens: Lens, table: str, column: str, *, up: bool, also: str = "") -> 
 @cache
 def holding_sql(point: Lens) -> str:
     """Return the statement that counts all that holds the one item of `:ids` (also `:root`) at an
-    instant, as one JSON array: items, by material, ends by mark, numbers of the open ends, pooled
-    edges, placeholders. The rules of `ends` in SQL."""
+    instant, as one JSON array: items, by material, ends by mark, numbers of the open ends, and both
+    pooled edges and placeholders. The rules of `ends` in SQL."""
     states = " UNION ALL ".join(
         f"SELECT l.at AS at, l.ev AS ev, l.state AS state FROM {source.table} l"
         f" WHERE l.item=i.id{source.where}"
@@ -124,15 +124,10 @@ def holding_sql(point: Lens) -> str:
         for source in edge_sources("e", "a.n", point)
     )
     packed = f" AND (e.rel&15){{zero}}={Relation.Contain:d}"
-    pools, places = (
-        " + ".join(
-            f"(SELECT count({counted}) {clause})"
-            for clause, _ in arms(point, up=False, also=f" AND {test}")
-        )
-        for counted, test in (
-            ("*", f"(e.rel>>4){{zero}}={EdgeQuality.Pooled:d}"),
-            ("DISTINCT e.src", f"(e.rel&15){{zero}}={Relation.Identity:d}"),
-        )
+    crossed = " UNION ALL ".join(
+        f"SELECT (e.rel>>4)={EdgeQuality.Pooled:d} AS pool,"
+        f" iif((e.rel&15)={Relation.Identity:d}, e.src, NULL) AS place {clause}"
+        for clause, _ in arms(point, up=False)
     )
     places_of = ",".join(f"{kind:d}" for kind in PLACES)
     return (
@@ -156,7 +151,8 @@ def holding_sql(point: Lens) -> str:
         " json((SELECT json_group_array(json_array(mark, c)) FROM"
         " (SELECT mark, count(*) AS c FROM z GROUP BY mark))),"
         " json((SELECT json_group_array(n) FROM z WHERE mark=0 AND NOT done)),"
-        f" {pools}, {places})"
+        " json((SELECT json_array(coalesce(sum(pool), 0), count(DISTINCT place))"
+        f" FROM ({crossed}))))"
     )
 
 

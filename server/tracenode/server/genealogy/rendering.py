@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from tracenode.models.answers import Edge, Node
@@ -77,7 +78,7 @@ def edges_of(reading: Reading, links: Sequence[Link], facts: dict[int, Fact]) ->
             link.quality,
             None
             if link.qty is None or link.unit is None
-            else Quantity.stored(link.qty, *units[link.unit]),
+            else _quantity(link.qty, *units[link.unit]),
             "" if link.pos is None else positions[link.pos],
             stations[link.ev] or "",
             from_microseconds(link.at),
@@ -86,6 +87,12 @@ def edges_of(reading: Reading, links: Sequence[Link], facts: dict[int, Fact]) ->
         )
         for link in links
     )
+
+
+@lru_cache(4096)
+def _quantity(mantissa: int, scale: int, unit: str) -> Quantity:
+    """Amounts repeat, and a model takes microseconds to make."""
+    return Quantity.stored(mantissa, scale, unit)
 
 
 def _looked_up(reading: Reading, sql: str, numbers: set[Any]) -> dict[int, Any]:
