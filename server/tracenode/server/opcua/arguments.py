@@ -22,6 +22,8 @@ S = StatusCodes
 
 MAX_STRING = 254
 """Characters of a string argument: WSTRING[254] is what an S7 has (MODEL R4)."""
+MAX_DOCUMENT = 1_000_000
+"""Characters of an argument that carries a document (a name ending in Json, or Csv)."""
 MAX_ARRAY = 10_000
 """Elements of an array argument that declares no dimension."""
 NULL_DATE = datetime(1601, 1, 1, tzinfo=UTC)
@@ -58,6 +60,11 @@ class Argument:
         """True for what carries an identity: too long is for the handler to refuse and record."""
         return self.name.endswith(("Id", "Ids")) and self.name != "RequestId"
 
+    @property
+    def is_document(self) -> bool:
+        """True for what carries a document, which no controller sends."""
+        return self.name.endswith("Json") or self.name == "Csv"
+
     # ------------------------------------------------------------------ in
     def refusal(self, variant: ua.Variant, bounds: tuple[float, float] | None) -> int:
         """Return Good, BadTypeMismatch or BadOutOfRange for a value from a client.
@@ -81,7 +88,8 @@ class Argument:
             case bool() | None:
                 return True
             case str():
-                return len(element) <= MAX_STRING or self.is_identifier
+                longest = MAX_DOCUMENT if self.is_document else MAX_STRING
+                return len(element) <= longest or self.is_identifier
             case float() if not math.isfinite(element):
                 return False
             case int() | float():

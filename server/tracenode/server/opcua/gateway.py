@@ -37,6 +37,7 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
 from tracenode.models.errors import MalformedRequest, StoreError, TraceError
+from tracenode.models.status import REFUSED_FROM
 from tracenode.server.opcua.arguments import MAX_STRING, Argument, declared, outputs
 from tracenode.server.opcua.ids import ua_status
 from tracenode.server.opcua.nodes import attribute, type_definition
@@ -238,7 +239,11 @@ class MethodGateway(MethodService):
         except Exception:
             log.exception("%s on %s failed", binding.name, context.object_id.to_string())
             return _status(S.BadInternalError)
-        return ua.CallMethodResult(OutputArguments=made)
+        status = 0 if answer is None else answer.get("status", 0)
+        is_refusal = isinstance(status, int) and status >= REFUSED_FROM
+        return ua.CallMethodResult(
+            StatusCode=self.refusal_code if is_refusal else ua.StatusCode(), OutputArguments=made
+        )
 
     def _refusal(self, binding: Binding, refused: TraceError) -> ua.CallMethodResult:
         names = {argument.key for argument in binding.outputs}

@@ -136,6 +136,11 @@ class VirtualNodes(MutableMapping[ua.NodeId, NodeData]):
         del self._pinned[node_id]
         self._remember(node_id, node)
 
+    def held(self) -> list[ua.NodeId]:
+        """Return the ids of the virtual nodes that are held, watched or not; an upper bound of
+        what `refresh` has to do when nobody can say which nodes have changed."""
+        return [*self._pinned, *self._cache]
+
     @property
     def pinned(self) -> int:
         """How many virtual nodes are watched."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +44,8 @@ class EventMaker:
         self._known: dict[str, dict[str, _Field]] = {}
 
     def of_record(self, record: Record, source: ua.NodeId, source_name: str) -> Event:
-        """Return the event of a record. Its id is the record's, the same each time it is told."""
+        """Return the event of a record. Its id is the 16 bytes of the record's id, the same each
+        time it is told."""
         said = told(record)
         values = dict(said.fields)
         if "Measurements" in values:
@@ -55,7 +57,7 @@ class EventMaker:
             Told(said.event_type, said.message, said.severity, values),
             source,
             source_name,
-            event_id=record.record.encode(),
+            event_id=uuid.UUID(record.record).bytes,
             time=record.at,
         )
 

@@ -13,7 +13,9 @@ from tracenode.server.opcua.ids import ua_id
 
 __all__ = [
     "ROOT",
+    "SITE",
     "area_id",
+    "below",
     "by_material_id",
     "decoded",
     "device_id",
@@ -47,6 +49,11 @@ def model_name(text: str) -> ua.QualifiedName:
 def site_name(text: str) -> ua.QualifiedName:
     """Return the browse name of an instance."""
     return ua.QualifiedName(text, ua.UInt16(SITE))
+
+
+def below(owner: ua.NodeId, separator: str, name: str) -> ua.NodeId:
+    """Return the id of a member: its owner's with a separator and its name."""
+    return ua_id(f"{owner.Identifier!s}{separator}{name}", SITE)
 
 
 def encoded(key: str) -> str:

@@ -17,7 +17,6 @@ from tracenode.server.opcua.surface.methods.booking import (
     built,
     outputs_of,
     reference,
-    requester,
     required,
     verdict,
 )
@@ -86,7 +85,7 @@ class StationMethods:
             events.Start, station=station.id, item=reference(item_id), step=_step(station)
         )
         try:
-            answer = await self._trace.check(event, requester(call, station.id))
+            answer = await self._trace.check(event)
         except TraceError as refused:
             return {"status": int(refused.status), "status_text": str(refused)}
         return {

@@ -1,0 +1,27 @@
+"""The trace as OPC UA clients see it (MODEL): tree, items on demand, methods, events, values.
+
+`Surface` is the door; it stands on the server core (`tracenode.server.opcua`) and on the one door
+of the trace.
+
+============= =====================================================================================
+room          what it is for
+============= =====================================================================================
+surface       `Surface`: build, run, show; what is told after a commit, and in which order
+tree          the fixed nodes: entry point, equipment folders, stations, devices, notifiers
+items         `Item/<ItemId>`: any item ever recorded, from one question to the genealogy
+masters       `Mat/`, `Ord/`, `ByMat/`: master data and the folders of a material's items
+listings      long reference lists, paged by key from the store
+templates     objects of a type made on demand, member by member
+stations      a station's variables: item in process, counts, last record
+devices       readings, states and counters of devices, coalesced
+telling       a record in the flat words of the model; `wording`: its sentence
+emission      typed events; `structures`: structures of the model
+backlog       records that wait to be told, bounded
+bindings      handlers to methods; `methods`: what they do
+keys          NodeIds of types and instances; `units`: engineering units
+============= =====================================================================================
+"""
+
+from tracenode.server.opcua.surface.surface import Surface
+
+__all__ = ["Surface"]

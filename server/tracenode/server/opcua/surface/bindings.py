@@ -1,0 +1,51 @@
+"""Which handler answers which method of the model."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from asyncua.ua.status_codes import StatusCodes
+
+from tracenode.models.config import Config
+from tracenode.server.opcua.gateway import MethodGateway
+from tracenode.server.opcua.ids import ua_status
+from tracenode.server.opcua.surface.keys import model_id
+from tracenode.server.opcua.surface.methods.booking import BOUNDS
+from tracenode.server.opcua.surface.methods.logbook import LogMethods
+from tracenode.server.opcua.surface.methods.offices import QualityMethods, StockMethods
+from tracenode.server.opcua.surface.methods.queries import QUERY_BOUNDS, QueryMethods
+from tracenode.server.opcua.surface.methods.stations import StationMethods
+from tracenode.server.trace import Trace
+
+__all__ = ["bind_methods"]
+
+ANSWER_TIME: Final = 10.0
+"""Seconds for questions, reading the log and imports; a controller asks none of them."""
+
+
+def bind_methods(gateway: MethodGateway, trace: Trace, config: Config) -> None:
+    """Bind every method that the server offers."""
+    if config.opcua.refusal_status_code == "Uncertain":
+        gateway.refusal_code = ua_status(StatusCodes.Uncertain)
+    stations = StationMethods(trace, {station.id: station for station in config.stations})
+    station_type = model_id("TraceStationType")
+    gateway.bind_type(station_type, stations.handlers, bounds=BOUNDS, needs_request_id=True)
+    gateway.bind_type(station_type, {"CheckItem": stations.check_item})
+    for type_name, handlers in (
+        ("TraceQualityType", QualityMethods(trace).handlers),
+        ("TraceStockType", StockMethods(trace).handlers),
+    ):
+        gateway.bind_type(
+            model_id(type_name),
+            handlers,
+            bounds=BOUNDS,
+            needs_request_id=True,
+            time_limit=ANSWER_TIME,
+        )
+    gateway.bind_type(
+        model_id("TraceQueryType"),
+        QueryMethods(trace).handlers,
+        bounds=QUERY_BOUNDS,
+        time_limit=ANSWER_TIME,
+    )
+    gateway.bind_type(model_id("TraceLogType"), LogMethods(trace).handlers, time_limit=ANSWER_TIME)

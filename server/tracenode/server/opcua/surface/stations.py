@@ -1,0 +1,159 @@
+"""What a station shows beside its methods: the item in process, counts, and its last record."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from tracenode.models.answers import ItemView
+from tracenode.models.config import Config
+from tracenode.models.evaluation import Evaluation
+from tracenode.models.events import Complete, Correct, Void
+from tracenode.models.readings import DeviceState
+from tracenode.models.receipts import Record
+from tracenode.models.status import TraceStatus
+from tracenode.server.opcua.arguments import NULL_DATE
+from tracenode.server.opcua.surface.structures import item_fields
+from tracenode.server.opcua.surface.telling import told
+from tracenode.server.opcua.surface.tree import Members
+from tracenode.server.opcua.values import NewValue
+from tracenode.server.store.catalogue import Catalogue, StationState
+
+__all__ = ["Stations"]
+
+RECENT: Final = 16
+CURRENT: Final = ("ItemId", "MaterialId", "LotId", "OrderId", "State")
+EMPTY: Final = {"ItemId": "", "MaterialId": "", "LotId": "", "OrderId": "", "State": 0}
+
+
+class Stations:
+    """Keeps the variables of all stations: what follows from the tables is read again after each
+    batch of records, what only the record tells is taken from it."""
+
+    def __init__(
+        self,
+        config: Config,
+        members: Mapping[str, Members],
+        catalogue: Catalogue,
+        view: Callable[[str], ItemView | None],
+    ) -> None:
+        self._members = members
+        self._catalogue = catalogue
+        self._view = view
+        self._recent: dict[str, deque[str]] = {name: deque(maxlen=RECENT) for name in members}
+        self._verdicts: dict[str, Evaluation] = {}
+        self._cycles: dict[str, float | None] = {}
+        self._devices: dict[str, set[str]] = {name: set() for name in members}
+        self._down: set[str] = set()
+        for device in config.devices:
+            if device.station and device.enabled:
+                self._devices[device.station].add(device.id)
+                self._down.add(device.id)
+
+    def __contains__(self, station: str) -> bool:
+        return station in self._members
+
+    # -------------------------------------------------------------- at start
+    def restored(self) -> Iterator[NewValue]:
+        """Yield every value as the store has it."""
+        for station in self._members:
+            state = self._catalogue.station(station)
+            self._recent[station].extend(state.recent)
+            last = state.last
+            if last is not None:
+                if isinstance(last.event, Complete):
+                    self._completed(station, last.event)
+                yield from self._last(last)
+            yield from self._state(station, state)
+            yield self._online(station)
+
+    # -------------------------------------------------------------- after a commit
+    def after(self, records: Sequence[Record]) -> Iterator[NewValue]:
+        """Yield what changed by some records, in journal order."""
+        touched: dict[str, None] = {}
+        for record in records:
+            for station in _places(record, self._members):
+                touched[station] = None
+            if record.event.station in self._members:
+                self._remember(record)
+                yield from self._last(record)
+        for station in touched:
+            yield from self._state(station, self._catalogue.station(station))
+
+    def _remember(self, record: Record) -> None:
+        station, event = record.event.station, record.event
+        if record.refusal is not None:
+            return
+        if isinstance(event, Complete):
+            self._completed(station, event)
+        if record.item:
+            recent = self._recent[station]
+            if record.item in recent:
+                recent.remove(record.item)
+            recent.appendleft(record.item)
+
+    def _completed(self, station: str, event: Complete) -> None:
+        told_ms = event.cycle_time_ms
+        self._verdicts[station] = event.evaluation
+        self._cycles[station] = None if told_ms is None else told_ms / 1000
+
+    def _last(self, record: Record) -> Iterator[NewValue]:
+        station = record.event.station
+        members = self._members.get(station)
+        if members is None:
+            return
+        status = TraceStatus.Ok if record.refusal is None else record.refusal
+        yield NewValue(members["LastStatus"], int(status))
+        yield NewValue(members["LastStatusText"], record.text)
+        if record.refusal is None:
+            yield NewValue(members["LastEventSequence"], record.sequence)
+            yield NewValue(members["LastEventType"], told(record).event_type)
+            yield NewValue(members["LastEventTime"], record.at)
+
+    def _state(self, station: str, state: StationState) -> Iterator[NewValue]:
+        members = self._members[station]
+        view = self._view(state.item) if state.item else None
+        fields: Mapping[str, Any] = EMPTY if view is None else item_fields(view)
+        for name in CURRENT:
+            yield NewValue(members[f"CurrentItem.{name}"], fields[name])
+        verdict = self._verdicts.get(station, Evaluation.Undefined)
+        yield NewValue(members["CurrentItem.Evaluation"], int(verdict))
+        yield NewValue(members["CurrentItem.StartedAt"], state.started or NULL_DATE)
+        yield NewValue(members["CountOK"], state.ok)
+        yield NewValue(members["CountNotOK"], state.not_ok)
+        told_s = self._cycles.get(station)
+        cycle = state.cycle_s if told_s is None else told_s
+        if cycle is not None:
+            yield NewValue(members["CycleTime"], cycle)
+        recent = list(self._recent[station])
+        yield NewValue(members["RecentItemIds"], recent + [""] * (RECENT - len(recent)))
+
+    # -------------------------------------------------------------- devices
+    def device_state(self, device: str, state: DeviceState) -> Iterator[NewValue]:
+        """Yield whether the stations of a device are online, where that is another now."""
+        down = state is not DeviceState.Up
+        if down == (device in self._down):
+            return
+        (self._down.add if down else self._down.discard)(device)
+        for station, devices in self._devices.items():
+            if device in devices:
+                yield self._online(station)
+
+    def _online(self, station: str) -> NewValue:
+        up = self._down.isdisjoint(self._devices[station])
+        return NewValue(self._members[station]["Online"], up)
+
+
+def _places(record: Record, known: Iterable[str]) -> Iterable[str]:
+    """Return the stations whose state may be another after a record. A void or a correction names
+    only the record that it undoes, and an operation may have been open elsewhere."""
+    if record.refusal is not None:
+        return ()
+    if isinstance(record.event, Void | Correct) or record.event.type in ELSEWHERE:
+        return known
+    return (record.event.station,) if record.event.station in known else ()
+
+
+ELSEWHERE: Final = ("scrap", "ship", "transform")
+"""Types of events that end an operation wherever it is open."""

@@ -1,0 +1,262 @@
+"""The trace as OPC UA clients see it: built once, kept up to date from what is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from asyncua import ua
+from asyncua.ua.status_codes import StatusCodes
+
+from tracenode.drivers.driver import DriverStats
+from tracenode.drivers.supervisor import DeviceStatus
+from tracenode.models.config import Config
+from tracenode.models.events import Correct, Hold, Master, Release, Void
+from tracenode.models.readings import Point, Reading, Scan
+from tracenode.models.receipts import Record
+from tracenode.server.nodeset_data import nodeset_path
+from tracenode.server.opcua.core import TraceServer
+from tracenode.server.opcua.events import Event
+from tracenode.server.opcua.surface.backlog import Backlog
+from tracenode.server.opcua.surface.bindings import bind_methods
+from tracenode.server.opcua.surface.devices import DeviceChange, Devices
+from tracenode.server.opcua.surface.emission import EventMaker
+from tracenode.server.opcua.surface.items import Items, item_display
+from tracenode.server.opcua.surface.keys import ROOT, device_id, item_id, station_id
+from tracenode.server.opcua.surface.listings import KeyedListing
+from tracenode.server.opcua.surface.masters import ORGANIZES, ItemFolders, Masters
+from tracenode.server.opcua.surface.methods.limits import MAX_LISTED_ITEMS
+from tracenode.server.opcua.surface.stations import Stations
+from tracenode.server.opcua.surface.tree import Members, Tree
+from tracenode.server.opcua.values import NewValue
+from tracenode.server.store.catalogue import Catalogue
+from tracenode.server.store.references import named
+from tracenode.server.trace import Trace
+
+__all__ = ["Surface"]
+
+SLICE: Final = 50
+"""Records told between two turns of the event loop: a controller's call waits for one slice."""
+DIAGNOSE_S: Final = 2.0
+"""Between two looks at how the server is."""
+WIDE: Final = (Hold, Release, Void, Correct)
+"""Events that change more items than they name."""
+
+
+class Surface:
+    """The OPC UA side of one trace.
+
+        surface = Surface(server, trace, config, points)
+        await surface.build()       # after server.open(), before server.start()
+        task_group.create_task(surface.run())
+        ...
+        await surface.close()
+
+    `points` are the readings that each device will give. Everything happens on the event loop's
+    thread.
+    """
+
+    def __init__(
+        self,
+        server: TraceServer,
+        trace: Trace,
+        config: Config,
+        points: Mapping[str, Sequence[Point]],
+    ) -> None:
+        self._server, self._trace, self._config, self._points = server, trace, config, points
+        self._tree = Tree(server)
+        self._catalogue = Catalogue(trace.store.path, mmap=config.store.local_disk)
+        self._backlog = Backlog(trace.records)
+        self._shown = asyncio.Event()
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._members: Members
+        self._items: Items
+        self._materials: Masters
+        self._orders: Masters
+        self._stations: Stations
+        self._devices: Devices
+        self._events: EventMaker
+
+    # -------------------------------------------------------------- life
+    async def build(self) -> None:
+        """Load the types, make the tree, bind the methods, show what the store knows.
+
+        Raises:
+            NodesetError, FileNotFoundError: the installation is not complete.
+            StoreError: the store can't be read.
+        """
+        server, config = self._server, self._config
+        await server.import_nodeset(nodeset_path())
+        self._members = self._tree.build(config, self._points)
+        self._events = EventMaker(server.space, server.types)
+        self._devices = Devices(self._tree.devices, self._points)
+        self._mount()
+        bind_methods(server.gateway, self._trace, config)
+        self._unsubscribe = self._trace.subscribe(self._backlog.add)
+        self._stations = Stations(config, self._tree.stations, self._catalogue, self._items.view)
+        await server.values.set_many(self._stations.restored())
+        await server.values.set_many(self._log())
+        await server.values.set_many(self._diagnostics())
+
+    async def run(self) -> None:
+        """Tell what is committed and show what devices say, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell_records())
+            tasks.create_task(self._show_devices())
+            tasks.create_task(self._diagnose())
+
+    async def close(self) -> None:
+        """Hear of no more records and let go of the store; `run` must have ended."""
+        self._unsubscribe()
+        self._catalogue.close()
+
+    def _mount(self) -> None:
+        space, types = self._server.space, self._server.types
+        virtual, members, catalogue = self._server.virtual, self._members, self._catalogue
+        self._items = Items(space, types, catalogue, self._head, self._tree.stations)
+        self._materials = Masters(space, types, catalogue, "material")
+        self._orders = Masters(space, types, catalogue, "order")
+        folders = ItemFolders(catalogue)
+        virtual.mount("Item", self._items)
+        virtual.mount("Mat", self._materials)
+        virtual.mount("Ord", self._orders)
+        virtual.mount("ByMat", folders)
+        virtual.mount_listing(members["Materials"], self._materials.listing())
+        virtual.mount_listing(members["Orders"], self._orders.listing())
+        virtual.mount_listing(members["Items.ByMaterial"], folders.listing())
+        virtual.mount_listing(members["Items"], self._in_process())
+
+    def _head(self) -> int:
+        return self._trace.head.seq
+
+    def _in_process(self) -> KeyedListing:
+        """Return the references of Items to what is in process, MAX_LISTED_ITEMS at most."""
+        catalogue = self._catalogue
+
+        def read(after: str | None, limit: int) -> list[tuple[str, str]]:
+            items = catalogue.in_process(MAX_LISTED_ITEMS)
+            numbered = [(str(number), item) for number, item in enumerate(items)]
+            start = 0 if after is None else int(after) + 1
+            return numbered[start : start + limit]
+
+        return KeyedListing(
+            read,
+            lambda item: item in catalogue.in_process(MAX_LISTED_ITEMS),
+            lambda item: (item_id(item), item_display(item)),
+            reference_type=ORGANIZES,
+            type_id=self._items.type_id,
+        )
+
+    # -------------------------------------------------------------- devices
+    def show(self, readings: Sequence[Reading]) -> None:
+        """Show the latest readings soon; never blocks.
+
+        Raises:
+            KeyError: a point that its driver did not declare.
+        """
+        self._devices.take_readings(readings)
+        self._shown.set()
+
+    def device_state(self, status: DeviceStatus) -> None:
+        """Show and tell the state of a device soon; never blocks."""
+        self._devices.take_state(status)
+        self._shown.set()
+
+    def device_stats(self, device: str, stats: DriverStats) -> None:
+        """Show a driver's counters soon; never blocks."""
+        self._devices.take_stats(device, stats)
+        self._shown.set()
+
+    def scanned(self, scan: Scan) -> None:
+        """Show a reader's scan soon, once it is recorded; never blocks."""
+        self._devices.take_scan(scan)
+        self._shown.set()
+
+    async def _show_devices(self) -> None:
+        while True:
+            await self._shown.wait()
+            self._shown.clear()
+            await self._server.values.set_many(self._devices.taken())
+            while self._devices.changes:
+                await self._tell_change(self._devices.changes.popleft())
+
+    async def _tell_change(self, change: DeviceChange) -> None:
+        status = change.status
+        online = self._stations.device_state(status.device, status.state)
+        await self._server.values.set_many(online)
+        event = self._events.event(
+            change.told,
+            device_id(status.device),
+            status.device,
+            event_id=uuid.uuid4().bytes,
+            time=status.since,
+        )
+        await self._server.events.emit(event)
+
+    # -------------------------------------------------------------- records
+    async def _tell_records(self) -> None:
+        while True:
+            records = await self._backlog.take(SLICE)
+            if self._server.subscriptions:
+                for record in records:
+                    await self._server.events.emit(self._event(record))
+            await self._server.values.set_many(self._stations.after(records))
+            await self._server.values.set_many(self._log())
+            await self._server.virtual.refresh(self._changed(records))
+            await asyncio.sleep(0)
+
+    def _event(self, record: Record) -> Event:
+        event = record.event
+        if event.station in self._stations:
+            source, name = station_id(event.station), event.station
+        elif event.device in self._devices:
+            source, name = device_id(event.device), event.device
+        else:
+            source, name = ROOT, "Traceability"
+        return self._events.of_record(record, source, name)
+
+    def _changed(self, records: Iterable[Record]) -> Iterator[ua.NodeId]:
+        """Yield the ids of virtual nodes that may be others now."""
+        items: dict[str, None] = {}
+        for record in records:
+            if record.refusal is not None:
+                continue
+            event = record.event
+            if isinstance(event, WIDE):
+                yield from self._server.virtual.held()
+                return
+            if isinstance(event, Master):
+                yield from self._master_nodes(event)
+            items.update(dict.fromkeys(named(event)))
+            if record.item:
+                items[record.item] = None
+        for item in items:
+            yield from self._items.nodes_of(item)
+
+    def _master_nodes(self, event: Master) -> Iterator[ua.NodeId]:
+        if event.kind == "order":
+            yield from self._orders.nodes_of(event.key)
+        elif event.kind == "material":
+            yield from self._materials.nodes_of(event.key)
+            yield from self._server.virtual.held()  # items refer to their material
+
+    # -------------------------------------------------------------- the log and how the server is
+    def _log(self) -> Iterator[NewValue]:
+        head, members = self._trace.head, self._members
+        yield NewValue(members["Log.LatestSequence"], head.sequence)
+        yield NewValue(members["Log.OldestSequence"], min(1, head.sequence))
+        yield NewValue(members["Log.HeadHash"], head.hash.hex())
+
+    async def _diagnose(self) -> None:
+        while True:
+            await asyncio.sleep(DIAGNOSE_S)
+            await self._server.values.set_many(self._diagnostics())
+
+    def _diagnostics(self) -> Iterator[NewValue]:
+        members, path = self._members, self._trace.store.path
+        yield NewValue(members["Diagnostics.JournalSize"], path.stat().st_size)
+        for name in ("QueueDepth", "CommitLatencyMs", "DroppedCalls", "ClockOffset", "Coverage"):
+            node_id = members[f"Diagnostics.{name}"]
+            yield NewValue(node_id, None, status=int(StatusCodes.BadNoDataAvailable))

@@ -1,0 +1,1 @@
+"""The surface over a real store, as clients see it."""
