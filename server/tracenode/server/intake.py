@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from tracenode.models.config import StationConfig
@@ -26,21 +26,25 @@ class Door(Protocol):
     ) -> Receipt: ...
 
 
+class Display(Protocol):
+    """Where the state of devices is shown; neither call blocks."""
+
+    def show(self, readings: Sequence[Reading]) -> None: ...
+
+    def scanned(self, scan: Scan) -> None: ...
+
+
 class Intake:
     """The sink of all devices; `stations` tells at which station a device stands.
 
     A scan is awaited until it is durable, so a journal that is slow or down slows the reader and
-    loses nothing. Readings go on to `show`, which never blocks.
+    loses nothing; it is shown after that. Readings are shown at once.
     """
 
-    def __init__(
-        self,
-        door: Door,
-        stations: Mapping[str, StationConfig],
-        show: Callable[[Sequence[Reading]], None],
-    ) -> None:
+    def __init__(self, door: Door, stations: Mapping[str, StationConfig], display: Display) -> None:
         self._door, self._stations = door, stations
-        self.readings = show
+        self._display = display
+        self.readings = display.show
 
     async def scan(self, scan: Scan) -> None:
         event = self._event(scan)
@@ -51,6 +55,7 @@ class Intake:
             except StoreError:
                 await asyncio.sleep(STORE_RETRY_S)
             else:
+                self._display.scanned(scan)
                 return
 
     def _event(self, scan: Scan) -> TraceEvent:

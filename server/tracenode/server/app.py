@@ -1,0 +1,135 @@
+"""The composition root: what a running server is made of, and its tasks; nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from tracenode.drivers.driver import Driver
+from tracenode.drivers.supervisor import Supervisor
+from tracenode.models.config import Config
+from tracenode.models.errors import JournalDown
+from tracenode.server.configuration import Line, make_drivers
+from tracenode.server.intake import Intake
+from tracenode.server.opcua.core import ServerOptions, TraceServer
+from tracenode.server.opcua.surface import Surface
+from tracenode.server.trace import Trace
+
+__all__ = ["run", "serve"]
+
+WATCH_S: Final = 1.0
+GIVE_UP_S: Final = 60.0
+"""A journal that can't be written for so long ends the process, for a supervisor of processes to
+start it anew (or to call for help)."""
+
+
+def run(line: Line, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `announce` gets the endpoint once clients can connect.
+
+    Raises:
+        StoreError: the database can't be used, or could not be written for GIVE_UP_S.
+    """
+    if sys.platform == "win32":
+        asyncio.run(serve(line, announce))
+        return
+    import uvloop
+
+    uvloop.run(serve(line, announce))
+
+
+async def serve(line: Line, announce: Callable[[str], None]) -> None:
+    """The server's life: store, surface, devices; in that order up, and the other way down."""
+    config = line.config
+    with (
+        Trace.open(
+            line.database, site=config.site.id, create=True, mmap=config.store.local_disk
+        ) as trace,
+        stop_signals() as stopping,
+    ):
+        server = TraceServer(ServerOptions(config.site.id, config.opcua.endpoint))
+        await server.open()
+        drivers = make_drivers(config, str(line.path), trace)
+        surface = Surface(server, trace, config, {d.device: d.points for d in drivers})
+        await surface.build()
+        await server.start()
+        announce(server.endpoint)
+        try:
+            supervisor = _supervisor(config, drivers, trace, surface)
+            await _run(trace, supervisor, drivers, surface, stopping)
+        finally:
+            await surface.close()
+            await server.stop()
+
+
+def _supervisor(
+    config: Config, drivers: Sequence[Driver], trace: Trace, surface: Surface
+) -> Supervisor:
+    stations = {station.id: station for station in config.stations}
+    at = {device.id: stations[device.station] for device in config.devices if device.station}
+    return Supervisor(
+        drivers,
+        Intake(trace, at, surface),
+        surface.device_state,
+        stale_after={device.id: device.stale_after_s for device in config.devices},
+    )
+
+
+async def _run(
+    trace: Trace,
+    supervisor: Supervisor,
+    drivers: Sequence[Driver],
+    surface: Surface,
+    stopping: asyncio.Event,
+) -> None:
+    """Run until `stopping`; devices end first, so that what they gave is still told."""
+    async with asyncio.TaskGroup() as tasks:
+        telling = tasks.create_task(surface.run())
+        watching = tasks.create_task(_watch(trace))
+        counting = tasks.create_task(_count(drivers, surface))
+        running = tasks.create_task(supervisor.run())
+        await stopping.wait()
+        supervisor.stop()
+        await running
+        for task in (counting, watching, telling):
+            task.cancel()
+
+
+async def _count(drivers: Sequence[Driver], surface: Surface) -> None:
+    """Show the devices' counters."""
+    while True:
+        for driver in drivers:
+            surface.device_stats(driver.device, driver.stats)
+        await asyncio.sleep(WATCH_S)
+
+
+async def _watch(trace: Trace) -> None:
+    """Raise JournalDown once the journal has been down for GIVE_UP_S."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(WATCH_S)
+        since = trace.down_since
+        if since is not None and loop.time() - since > GIVE_UP_S:
+            raise JournalDown(
+                f"the journal could not be written for {GIVE_UP_S:g} s: {trace.fault}"
+            )
+
+
+@contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGINT and SIGTERM set."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop(*_: object) -> None:
+        loop.call_soon_threadsafe(stopping.set)
+
+    before = {kind: signal.signal(kind, stop) for kind in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
