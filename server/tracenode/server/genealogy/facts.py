@@ -14,7 +14,7 @@ from tracenode.server.genealogy.closure import chunks, holding
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["Fact", "facts_of", "held", "received"]
+__all__ = ["Fact", "earliest", "facts_of", "held", "received"]
 
 
 class Fact(NamedTuple):
@@ -95,6 +95,31 @@ def _fact(row: list[Any]) -> Fact:
         at,
         bool(hold),
     )
+
+
+@cache
+def _births_sql(lens: Lens) -> str:
+    born = _any("life", "l", "j.value", lens, "l.at AS at")
+    return (
+        "SELECT json_group_array(json_array(j.value, (SELECT min(at) FROM"
+        f" ({born})))) FROM json_each(:ids) j"
+    )
+
+
+def earliest(reading: Reading, ids: Sequence[int], count: int, moment: Moment) -> list[int]:
+    """Return the first `count` of the items, by event time of their registration and by id. Ids
+    are compared only among the items that may be the last."""
+    sql = _births_sql(Lens(Span.Ever, moment.live, bounded=False))
+    born: dict[int, int] = {}
+    for chunk in chunks(ids):
+        born.update(reading.array(sql, {"ids": json.dumps(chunk), "K": moment.known}))
+    unborn = [item for item, at in born.items() if at is None]
+    born.update((item, fact.first_seen) for item, fact in facts_of(reading, unborn, moment).items())
+    order = sorted(born, key=born.__getitem__)
+    last = born[order[count - 1]]
+    sure = [item for item in order[:count] if born[item] < last]
+    tied = facts_of(reading, [item for item in order if born[item] == last], moment)
+    return sure + sorted(tied, key=lambda item: tied[item].public)[: count - len(sure)]
 
 
 # ------------------------------------------------------------------ receipts

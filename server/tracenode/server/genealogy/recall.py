@@ -13,7 +13,7 @@ from tracenode.server.genealogy.ends import Outcome
 from tracenode.server.genealogy.facts import facts_of
 from tracenode.server.genealogy.history import check_page
 from tracenode.server.genealogy.lineage import ids_of
-from tracenode.server.genealogy.moment import Span, moment_of
+from tracenode.server.genealogy.moment import Moment, Span, moment_of
 from tracenode.server.genealogy.rendering import place_of
 from tracenode.server.genealogy.search import search
 from tracenode.server.genealogy.walk import Limits, Walked, walk
@@ -29,37 +29,62 @@ def recall_scope(reading: Reading, question: RecallScope) -> RecallAnswer:
 
     The counts are exact beyond `max_nodes` too; the pages then reach as far as `max_nodes`, in
     breadth-first order, and the statement says truncated. With `max_depth`, or past the deadline,
-    the counts are over what was found.
+    the counts are over what was found. The suspect itself is neither counted nor in the frontier.
     """
     check_page(question.offset, question.limit)
     moment = moment_of(reading, question)
     root = number_of(reading.connection, question.item, moment.as_of, moment.known)
+    if question.limit == 0 and question.max_depth is None:
+        census = _counted(reading, root, moment, question)
+        if census is not None:
+            return _answer(reading, root, moment, question, census=census)
     span = Span.Ever if moment.as_of is None else Span.At
     walked = search(reading, root, moment, span, question, up=False)
     facts = facts_of(reading, walked.depth, moment)
     outcome = Outcome(reading, walked, facts, moment)
-    census: Census | None = None
+    census = None
     if walked.omitted and not walked.unseen and question.max_depth is None:
-        try:
-            with reading.until(time.monotonic() + question.deadline_s):
-                census = count(reading, root, moment)
-        except OutOfTime:
-            census = None
+        census = _counted(reading, root, moment, question)
     census = census or census_of(outcome)
-    order = sorted(outcome.ends(), key=place_of(facts, walked.depth))
-    page = order[question.offset : question.offset + question.limit]
-    frontier = census.open_ends | set(ids_of(facts, walked.cut))
+    return _answer(reading, root, moment, question, census=census, outcome=outcome)
+
+
+def _counted(reading: Reading, root: int, moment: Moment, question: RecallScope) -> Census | None:
+    """Count in SQLite; None past the deadline."""
+    try:
+        with reading.until(time.monotonic() + question.deadline_s):
+            return count(reading, root, moment)
+    except OutOfTime:
+        return None
+
+
+def _answer(
+    reading: Reading,
+    root: int,
+    moment: Moment,
+    question: RecallScope,
+    *,
+    census: Census,
+    outcome: Outcome | None = None,
+) -> RecallAnswer:
+    page: list[int] = []
+    cut: set[str] = set()
+    if outcome is not None:
+        walked, facts = outcome.walked, outcome.facts
+        order = sorted(outcome.ends(), key=place_of(facts, walked.depth))
+        page = order[question.offset : question.offset + question.limit]
+        cut = set(ids_of(facts, walked.cut))
     return RecallAnswer(
-        root=facts[root].public,
+        root=facts_of(reading, [root], moment)[root].public,
         affected=census.affected,
         end_items=census.marks.total(),
         by_material=tuple(sorted(census.materials.items())),
         by_mark=tuple(sorted(census.marks.items())),
         offset=question.offset,
-        hits=_hits(page, outcome),
+        hits=() if outcome is None else _hits(page, outcome),
         statement=moment.statement(
-            truncated=walked.truncated,
-            frontier=tuple(sorted(frontier)),
+            truncated=outcome is not None and outcome.walked.truncated,
+            frontier=tuple(sorted(census.open_ends | cut)),
             pooled_edges=census.pooled,
             placeholders=census.placeholders,
         ),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from tracenode.models.answers import Question
 from tracenode.models.errors import MalformedRequest
 from tracenode.server.genealogy.closure import Link, links_of, reachable
-from tracenode.server.genealogy.facts import facts_of
+from tracenode.server.genealogy.facts import earliest
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.genealogy.walk import Limits, Walked, walk
 from tracenode.server.store.snapshot import OutOfTime, Reading
@@ -35,7 +35,7 @@ def search(
     _check_limits(question)
     begun = time.monotonic()
     limits = Limits(
-        question.max_nodes, question.max_depth, lambda ids, n: _first(reading, ids, n, moment)
+        question.max_nodes, question.max_depth, lambda ids, n: earliest(reading, ids, n, moment)
     )
     known: _Known | None = None
     try:
@@ -74,11 +74,6 @@ class _Known:
     def at(self, items: Sequence[int]) -> Iterable[Link]:
         at = self._at
         return (link for item in items for link in at.get(item, ()))
-
-
-def _first(reading: Reading, items: Sequence[int], count: int, moment: Moment) -> list[int]:
-    facts = facts_of(reading, items, moment)
-    return sorted(items, key=lambda item: (facts[item].first_seen, facts[item].public))[:count]
 
 
 def _check_limits(question: Question) -> None:
