@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,6 +14,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 __all__ = ["HOST", "RegisterServer"]
 
 HOST: Final = "127.0.0.1"
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # it tells of every client that is killed
 UNIT: Final = 1
 
 
