@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,4 +178,5 @@ async def shows(client: Client, node: str, value: object) -> None:
     async def equal() -> bool:
         return bool(await read(client, node) == value)
 
-    await eventually(equal)
+    condition: Callable[[], bool | Awaitable[bool]] = equal
+    await eventually(condition)

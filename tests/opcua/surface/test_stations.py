@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from asyncua import ua
 from asyncua.client.client import Client
@@ -174,7 +176,8 @@ async def test_parts_go_in_and_out(plant: Plant, client: Client) -> None:
         async def equal() -> bool:
             return await found() == expected
 
-        await eventually(equal)
+        condition: Callable[[], bool | Awaitable[bool]] = equal
+        await eventually(condition)
 
     assert await found() == [rotors[0]]
     replaced = await outputs(
