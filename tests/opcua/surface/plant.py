@@ -1,4 +1,4 @@
-"""A plant of three stations with a server over a real database, and how its clients call it."""
+"""A plant of four stations with a server over a real database, and how its clients call it."""
 
 from __future__ import annotations
 
@@ -41,6 +41,10 @@ step = "assembly"
 [[stations]]
 id = "OP30"
 path = "Plant1/Hall 4"
+
+[[stations]]
+id = "OP40"
+path = "Plant1/Hall2/Line4"
 
 [[devices]]
 id = "Scanner_OP10"

@@ -33,12 +33,9 @@ async def register(client: Client, number: str, station: str = "OP10") -> str:
 async def test_a_unit_goes_through_a_station(plant: Plant, client: Client) -> None:
     item = await register(client, "A100")
     assert item == "sn:PUMP:A100"
-    station = "St/OP20"
+    station = "St/OP40"
     step, recipe, text, status = await outputs(client, station, "CheckItem", request_id(), "A100")
     assert (step, recipe, text, status) == ("", "", "", S.Ok)
-    head = plant.trace.head.seq
-    assert plant.trace.head.seq == head
-
     sequence, _, status = await outputs(
         client, station, "StartItem", request_id(), "A100", "4711", "Kim"
     )

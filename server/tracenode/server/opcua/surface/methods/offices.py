@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from tracenode.models import events
-from tracenode.models.errors import ConfigError, MalformedRequest
+from tracenode.models.errors import ConfigError, MalformedRequest, TraceError
 from tracenode.models.events import EVENT_TYPES, TraceEvent
-from tracenode.models.receipts import Receipt
+from tracenode.models.identifiers import checked_part
 from tracenode.server.master_import import read_master
 from tracenode.server.opcua.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.booking import (
@@ -20,6 +20,7 @@ from tracenode.server.opcua.surface.methods.booking import (
     reference,
     required,
 )
+from tracenode.server.store.master import checked_master
 from tracenode.server.trace import Trace
 
 __all__ = ["QualityMethods", "StockMethods"]
@@ -238,32 +239,46 @@ class StockMethods:
         if kind not in KINDS:
             raise MalformedRequest("Kind", ", ".join(KINDS), repr(kind or ""))
         try:
-            bookings = read_master(csv or "", "Csv")
+            entries = [booking.event for booking in read_master(csv or "", "Csv")]
         except ConfigError as e:
-            told = [str(problem) for problem in e.problems[:MAX_PROBLEMS]]
-            refused = MalformedRequest("Csv", "rows without a fault", f"{len(e.problems)} faults")
-            return {
-                "problems": told,
-                "status_text": str(refused),
-                "status": int(refused.status),
-            }
-        if any(getattr(booking.event, "kind", None) != kind for booking in bookings):
+            return _faulty([str(problem) for problem in e.problems])
+        if any(getattr(entry, "kind", None) != kind for entry in entries):
             raise MalformedRequest("Csv", f"a table of {kind} entries", "another table")
-        receipt: Receipt | None = None
-        for number, booking in enumerate(bookings):
+        problems = [problem for entry in entries if (problem := _problem(entry))]
+        if problems:
+            return _faulty(problems)
+        answer: dict[str, object] = {}
+        for number, entry in enumerate(entries):
             row_id = f"{request_id}#{number}"
-            receipt = await self._booking.record(call, STOCK, booking.event, row_id)
+            receipt = await self._booking.record(call, STOCK, entry, row_id)
+            answer = {**outputs_of(receipt), "row_count": number + (not receipt.refused)}
             if receipt.refused:
-                return {
-                    **outputs_of(receipt),
-                    "row_count": number,
-                    "problems": [f"entry {number + 1}: {receipt.text}"],
-                }
-        answer = {} if receipt is None else outputs_of(receipt)
-        return {**answer, "row_count": len(bookings)}
+                break
+        return answer
 
     async def _made(
         self, call: CallContext, event: TraceEvent, request_id: str | None
     ) -> dict[str, object]:
         receipt = await self._booking.record(call, STOCK, event, request_id)
         return {**outputs_of(receipt), "assigned_item_id": receipt.item}
+
+
+def _problem(entry: TraceEvent) -> str:
+    """Return why a master data entry would be refused; empty where it would not."""
+    if not isinstance(entry, events.Master) or entry.data is None:
+        return ""
+    try:
+        checked_part(entry.key)
+        checked_master(entry.kind, entry.data)
+    except TraceError as refused:
+        return f"{entry.key}: {refused}"
+    return ""
+
+
+def _faulty(problems: list[str]) -> dict[str, object]:
+    refused = MalformedRequest("Csv", "rows without a fault", f"{len(problems)} faults")
+    return {
+        "problems": problems[:MAX_PROBLEMS],
+        "status_text": str(refused),
+        "status": int(refused.status),
+    }
