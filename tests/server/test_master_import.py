@@ -55,10 +55,10 @@ def test_the_same_lot_twice_is_one_request() -> None:
 def test_every_fault_is_named_with_its_line() -> None:
     found = faults("material,kind,unit\nA,unit,\nB,box,\nC,lot,parsec\n,lot,\nD,unit,,more\n")
     assert [fault.split(":")[0] for fault in found] == [
-        "line 5, material",
-        "line 6",
         "line 3",
         "line 4",
+        "line 5, material",
+        "line 6",
     ]
 
 

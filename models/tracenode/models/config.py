@@ -6,6 +6,7 @@ model of its own (`problems_of` words their faults alike).
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ __all__ = [
     "StoreConfig",
     "parse_config",
     "problems_of",
+    "sound_devices",
 ]
 
 DEFAULT_ENDPOINT: Final = "opc.tcp://127.0.0.1:4840/tracenode"
@@ -158,6 +160,29 @@ def parse_config(text: str, source: str) -> Config:
     if problems:
         raise ConfigError(source, problems)
     return config
+
+
+def sound_devices(text: str) -> tuple[list[StationConfig], list[tuple[int, DeviceConfig]]]:
+    """Return the stations and the devices, with their place in the file, that are sound in
+    themselves whatever else is wrong, so that a driver can speak up about its keys beside the
+    faults of `parse_config`."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return [], []
+    tables = data.get("stations")
+    stations: list[StationConfig] = []
+    for table in tables if isinstance(tables, list) else ():
+        with contextlib.suppress(ValidationError):
+            stations.append(StationConfig.model_validate(table))
+    tables, profiles = data.get("devices"), data.get("profiles")
+    if isinstance(tables, list) and isinstance(profiles, dict):
+        tables = list(_with_profiles(tables, profiles, []))
+    devices: list[tuple[int, DeviceConfig]] = []
+    for index, table in enumerate(tables if isinstance(tables, list) else ()):
+        with contextlib.suppress(ValidationError):
+            devices.append((index, DeviceConfig.model_validate(table)))
+    return stations, devices
 
 
 def _with_profiles(

@@ -44,13 +44,13 @@ class Lazy(Tracenode):
         return command
 
 
-@click.command(cls=Lazy)
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tracenode")
 def main() -> None:
     """tracenode: an OPC UA information-model server for traceability.
 
-    Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 wrong configuration, 4 the database
-    can't be used.
+    Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 wrong configuration or CSV file, 4 a
+    database or file can't be used, 5 the answer is cut.
     """
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracenode.drivers.driver import Driver
 from tracenode.drivers.registry import Drivers
-from tracenode.models.config import Config, parse_config
+from tracenode.models.config import (
+    Config,
+    DeviceConfig,
+    StationConfig,
+    parse_config,
+    sound_devices,
+)
 from tracenode.models.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
@@ -30,6 +36,10 @@ class Line:
     def database(self) -> Path:
         return self.path.parent / self.config.store.path
 
+    def device(self, device: str) -> DeviceConfig:
+        """Return the table of a configured device."""
+        return next(table for table in self.config.devices if table.id == device)
+
 
 def load(path: Path) -> Line:
     """Read and check a configuration file, drivers' keys included; touches no hardware.
@@ -42,8 +52,15 @@ def load(path: Path) -> Line:
     except (OSError, UnicodeDecodeError) as error:
         problem = ConfigProblem("(file)", str(error), "a configuration file in UTF-8")
         raise ConfigError(str(path), [problem]) from error
-    config = parse_config(text, str(path))
-    return Line(path, config, make_drivers(config, str(path), None))
+    try:
+        config = parse_config(text, str(path))
+    except ConfigError as error:
+        raise ConfigError(str(path), [*error.problems, *_further(text, error)]) from error
+    problems = list(_not_there_yet(config))
+    drivers = _made(config.stations, enumerate(config.devices), None, problems)
+    if problems:
+        raise ConfigError(str(path), problems)
+    return Line(path, config, drivers)
 
 
 def make_drivers(config: Config, source: str, booker: Booker | None) -> list[Driver]:
@@ -52,10 +69,22 @@ def make_drivers(config: Config, source: str, booker: Booker | None) -> list[Dri
     Raises:
         ConfigError: every fault of every device.
     """
-    makes = Drivers(config.stations, booker)
-    drivers: list[Driver] = []
     problems: list[ConfigProblem] = []
-    for index, device in enumerate(config.devices):
+    drivers = _made(config.stations, enumerate(config.devices), booker, problems)
+    if problems:
+        raise ConfigError(source, problems)
+    return drivers
+
+
+def _made(
+    stations: Sequence[StationConfig],
+    devices: Iterable[tuple[int, DeviceConfig]],
+    booker: Booker | None,
+    problems: list[ConfigProblem],
+) -> list[Driver]:
+    makes = Drivers(stations, booker)
+    drivers: list[Driver] = []
+    for index, device in devices:
         try:
             driver = makes.make(device, f"devices[{index}]")
         except ConfigError as error:
@@ -63,6 +92,25 @@ def make_drivers(config: Config, source: str, booker: Booker | None) -> list[Dri
         else:
             if device.enabled:
                 drivers.append(driver)
-    if problems:
-        raise ConfigError(source, problems)
     return drivers
+
+
+def _further(text: str, found: ConfigError) -> Iterator[ConfigProblem]:
+    """Yield the faults that drivers find in a file that is wrong elsewhere too, each place once."""
+    stations, devices = sound_devices(text)
+    problems: list[ConfigProblem] = []
+    _made(stations, devices, None, problems)
+    told = {problem.path for problem in found.problems}
+    # A station with a fault of its own is no reason to say that there is none of its name.
+    faulty = any(path.startswith("stations") for path in told)
+    for problem in problems:
+        if problem.path not in told and not (faulty and problem.path.endswith(".station")):
+            yield problem
+
+
+def _not_there_yet(config: Config) -> Iterator[ConfigProblem]:
+    """Yield what can be asked for and would be silently not done: docs/limits.md."""
+    if not config.opcua.anonymous:
+        yield ConfigProblem(
+            "opcua.anonymous", "false", "true: this version has no users, see docs/limits.md"
+        )

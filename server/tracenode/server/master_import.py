@@ -5,47 +5,80 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from tracenode.models.errors import ConfigError, ConfigProblem, TraceError
 from tracenode.models.events import Master, Receive, TraceEvent
+from tracenode.models.identifiers import checked_part
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import Quantity, unit_code
+from tracenode.server.store.master import checked_master
 
-__all__ = ["Booking", "Table", "read_master"]
+__all__ = ["TABLES", "Booking", "Table", "read_master"]
 
 KINDS: Final = {kind.name.lower(): kind for kind in ItemKind}
+MANY_CELLS: Final = "(more)"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One kind of file: its columns tell it apart."""
+    """One kind of file: its columns tell it apart.
+
+    `key` are the columns that name an entry. Rows of one key stand together where `grouped`, and
+    are otherwise a fault: the last would silently win.
+    """
 
     kind: str
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    key: tuple[str, ...] = ("material",)
+    grouped: bool = False
 
 
 TABLES: Final = (
     Table(
         "material", ("material", "kind"), ("name", "unit", "revision", "gtin", "reuse_after_days")
     ),
-    Table("route", ("material", "step", "station"), ("recipe",)),
-    Table("bom", ("material", "component", "quantity", "unit"), ("position",)),
-    Table("order", ("order", "material", "quantity", "unit"), ()),
-    Table("lot", ("material", "lot"), ("quantity", "unit", "expires_at", "supplier")),
+    Table("route", ("material", "step", "station"), ("recipe",), grouped=True),
+    Table("bom", ("material", "component", "quantity", "unit"), ("position",), grouped=True),
+    Table("order", ("order", "material", "quantity", "unit"), key=("order",)),
+    Table(
+        "lot",
+        ("material", "lot"),
+        ("quantity", "unit", "expires_at", "supplier"),
+        key=("material", "lot"),
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """One event to record; `request_id` makes a lot that is imported twice one lot."""
+    """One event to record; `request_id` makes a lot that is imported twice one lot. `line` is where
+    it begins in the file."""
 
     event: TraceEvent
     request_id: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of a line, trimmed; an empty one is as good as none."""
+
+    line: int
+    cells: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.cells.get(name, "")
+
+    def given(self, *names: str) -> dict[str, str]:
+        """Return those cells that are not empty."""
+        return {name: self[name] for name in names if self[name]}
 
 
 def read_master(text: str, source: str) -> list[Booking]:
@@ -53,138 +86,186 @@ def read_master(text: str, source: str) -> list[Booking]:
 
     The header tells the kind: materials (material, kind), routes (material, step, station), bills
     of material (material, component, quantity, unit), orders (order, material, quantity, unit) or
-    received lots (material, lot). Delimiter is a comma or a semicolon.
+    received lots (material, lot). Delimiter is a comma or a semicolon; empty lines do not matter.
 
     Raises:
         ConfigError: every fault, with its line and column.
     """
-    delimiter = ";" if text.partition("\n")[0].count(";") else ","
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, restkey="(more)")
-    header = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = header
-    table = _table(header, source)
-    rows: list[dict[str, str]] = []
     problems: list[ConfigProblem] = []
-    for row in reader:
-        line = reader.line_num
-        if "(more)" in row:
-            more = str(len(header) + len(row["(more)"]))
-            problems.append(ConfigProblem(f"line {line}", f"{more} cells", f"{len(header)} cells"))
-            continue
-        cells = {name: (value or "").strip() for name, value in row.items()}
-        missing = [name for name in table.required if not cells.get(name)]
-        problems += [
-            ConfigProblem(f"line {line}, {name}", "nothing", "a value") for name in missing
-        ]
-        if not missing:
-            rows.append({**cells, "(line)": str(line)})
+    try:
+        table, rows = _read(text, source, problems)
+    except csv.Error as error:
+        raise ConfigError(source, [ConfigProblem("(file)", str(error), "a CSV file")]) from error
     bookings: list[Booking] = []
-    for build in _bookings(table, rows):
-        try:
-            bookings.append(build.booking())
-        except (TraceError, ValueError) as error:
-            problems.append(ConfigProblem(build.place, build.found, str(error)))
+    for group in _groups(table, rows, problems):
+        booking = _booking(table, group, problems)
+        if booking is not None:
+            bookings.append(booking)
     if problems:
-        raise ConfigError(source, problems)
+        raise ConfigError(source, sorted(problems, key=_line_of))
     return bookings
 
 
-def _table(header: Iterable[str], source: str) -> Table:
+def _line_of(problem: ConfigProblem) -> int:
+    digits = problem.path.removeprefix("line ").partition(",")[0]
+    return int(digits) if digits.isdecimal() else 0
+
+
+# ------------------------------------------------------------------ cells
+def _read(text: str, source: str, problems: list[ConfigProblem]) -> tuple[Table, list[Row]]:
+    delimiter = ";" if ";" in text.partition("\n")[0] else ","
+    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, restkey=MANY_CELLS, strict=True)
+    header = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = header
+    table = _table(header, source)
+    rows: list[Row] = []
+    for found in reader:
+        line = reader.line_num
+        more = found.pop(MANY_CELLS, ())
+        cells = {name: (value or "").strip() for name, value in found.items()}
+        if any(cell.strip() for cell in more):
+            count = f"{len(header) + len(more)} cells"
+            problems.append(ConfigProblem(f"line {line}", count, f"{len(header)} cells"))
+            continue
+        if not any(cells.values()):
+            continue
+        missing = [name for name in table.required if not cells[name]]
+        problems += (
+            ConfigProblem(f"line {line}, {name}", "nothing", "a value") for name in missing
+        )
+        if not missing:
+            rows.append(Row(line, cells))
+    return table, rows
+
+
+def _table(header: Sequence[str], source: str) -> Table:
     names = set(header)
     for table in sorted(TABLES, key=lambda table: -len(table.required)):
-        if names >= set(table.required) and names <= {*table.required, *table.optional}:
+        known = {*table.required, *table.optional}
+        if len(names) == len(header) and set(table.required) <= names <= known:
             return table
-    known = "; ".join(
+    known_headers = "; ".join(
         f"{table.kind}: {', '.join(table.required)}"
         + (f" [{', '.join(table.optional)}]" if table.optional else "")
         for table in TABLES
     )
-    raise ConfigError(
-        source, [ConfigProblem("line 1", ", ".join(header) or "nothing", f"a header ({known})")]
-    )
+    found = ", ".join(header) or "nothing"
+    raise ConfigError(source, [ConfigProblem("line 1", found, f"a header ({known_headers})")])
 
 
-@dataclass(frozen=True, slots=True)
-class _Build:
-    table: Table
-    rows: tuple[Mapping[str, str], ...]
-
-    @property
-    def place(self) -> str:
-        return f"line {self.rows[0]['(line)']}"
-
-    @property
-    def found(self) -> str:
-        return ", ".join(value for name, value in self.rows[0].items() if name != "(line)")
-
-    def booking(self) -> Booking:
-        row = self.rows[0]
-        match self.table.kind:
-            case "material":
-                return Booking(Master(kind="material", key=row["material"], data=_material(row)))
-            case "route":
-                steps = [
-                    {name: step[name] for name in ("step", "station", "recipe") if step.get(name)}
-                    for step in self.rows
-                ]
-                return Booking(Master(kind="route", key=row["material"], data={"steps": steps}))
-            case "bom":
-                components = [_component(component) for component in self.rows]
-                return Booking(
-                    Master(kind="bom", key=row["material"], data={"components": components})
-                )
-            case "order":
-                quantity = Quantity.of(row["quantity"], row["unit"])
-                data = {"material": row["material"], "quantity": str(quantity)}
-                return Booking(Master(kind="order", key=row["order"], data=data))
-            case _:
-                return Booking(_lot(row), _row_id(row))
-
-
-def _bookings(table: Table, rows: list[dict[str, str]]) -> Iterator[_Build]:
-    """Group what belongs together: the steps of a route, the components of a bill of material."""
-    if table.kind not in {"route", "bom"}:
-        yield from (_Build(table, (row,)) for row in rows)
-        return
-    groups: dict[str, list[Mapping[str, str]]] = {}
+def _groups(
+    table: Table, rows: Iterable[Row], problems: list[ConfigProblem]
+) -> Iterator[list[Row]]:
+    """Put together what belongs together: the steps of a route, the components of a bill."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault(row["material"], []).append(row)
-    yield from (_Build(table, tuple(group)) for group in groups.values())
+        group = groups.setdefault(tuple(row[name] for name in table.key), [])
+        if group and not table.grouped:
+            found = " ".join(row[name] for name in table.key)
+            expected = f"each {table.kind} once (see line {group[0].line})"
+            problems.append(ConfigProblem(f"line {row.line}", repr(found), expected))
+            continue
+        group.append(row)
+    yield from groups.values()
 
 
-def _material(row: Mapping[str, str]) -> dict[str, Any]:
+# ------------------------------------------------------------------ events
+def _booking(table: Table, rows: list[Row], problems: list[ConfigProblem]) -> Booking | None:
+    """Return what the rows ask to book; None where they have faults."""
+    first = rows[0]
+    parts: list[dict[str, Any]] = []
+    for row in rows:
+        try:
+            parts.append(PARTS[table.kind](row))
+        except (TraceError, ValueError) as error:
+            problems.append(_problem(row, error))
+    if len(parts) < len(rows):
+        return None
+    try:
+        if table.kind == "lot":
+            return Booking(Receive(**parts[0]), _row_id(first), first.line)
+        data = {"route": {"steps": parts}, "bom": {"components": parts}}.get(table.kind, parts[0])
+        checked_master(table.kind, data)
+        event = Master.model_validate(
+            {"kind": table.kind, "key": first[table.key[0]], "data": data}
+        )
+    except (TraceError, ValueError) as error:
+        problems.append(_problem(first, error))
+        return None
+    return Booking(event, line=first.line)
+
+
+def _problem(row: Row, error: Exception) -> ConfigProblem:
+    found = ", ".join(value for value in row.cells.values() if value)
+    expected = str(error)
+    if isinstance(error, ValidationError):
+        fault = error.errors(include_url=False)[0]
+        expected = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+    return ConfigProblem(f"line {row.line}", found, expected)
+
+
+def _material(row: Row) -> dict[str, Any]:
+    checked_part(row["material"])
     kind = row["kind"].lower()
     if kind not in KINDS:
         raise ValueError(f"a kind of {', '.join(KINDS)}")
-    data: dict[str, Any] = {"kind": kind}
-    data |= {name: row[name] for name in ("name", "revision", "gtin") if row.get(name)}
-    if row.get("unit"):
+    data: dict[str, Any] = {"kind": kind, **row.given("name", "revision", "gtin")}
+    if row["unit"]:
         data["unit"] = unit_code(row["unit"])
-    if row.get("reuse_after_days"):
-        days = row["reuse_after_days"]
+    if days := row["reuse_after_days"]:
         if not days.isdecimal() or not int(days):
             raise ValueError("a number of days from 1 on in reuse_after_days")
         data["reuse_after_days"] = int(days)
     return data
 
 
-def _component(row: Mapping[str, str]) -> dict[str, str]:
-    quantity = Quantity.of(row["quantity"], row["unit"])
-    component = {"material": row["component"], "quantity": str(quantity)}
-    return component | ({"position": row["position"]} if row.get("position") else {})
+def _step(row: Row) -> dict[str, Any]:
+    checked_part(row["material"])
+    return {**row.given("step", "station", "recipe")}
 
 
-def _lot(row: Mapping[str, str]) -> Receive:
-    quantity = row.get("quantity")
-    if quantity and not row.get("unit"):
+def _component(row: Row) -> dict[str, Any]:
+    checked_part(row["material"])
+    return {
+        "material": checked_part(row["component"]),
+        "quantity": str(_quantity(row)),
+        **row.given("position"),
+    }
+
+
+def _order(row: Row) -> dict[str, Any]:
+    return {"material": checked_part(row["material"]), "quantity": str(_quantity(row))}
+
+
+def _lot(row: Row) -> dict[str, Any]:
+    if row["unit"] and not row["quantity"]:
+        raise ValueError("a quantity beside the unit")
+    return {
+        "item": row["lot"],
+        "material": row["material"],
+        "quantity": _quantity(row) if row["quantity"] else None,
+        "expires_at": _time(row["expires_at"]) if row["expires_at"] else None,
+        "supplier": row["supplier"],
+    }
+
+
+PARTS: Final[Mapping[str, Callable[[Row], dict[str, Any]]]] = {
+    "material": _material,
+    "route": _step,
+    "bom": _component,
+    "order": _order,
+    "lot": _lot,
+}
+"""What a row says, by kind of table; raises TraceError or ValueError with what was expected."""
+
+
+def _quantity(row: Row) -> Quantity:
+    if not row["unit"]:
         raise ValueError("a unit beside the quantity")
-    return Receive(
-        item=row["lot"],
-        material=row["material"],
-        quantity=Quantity.of(quantity, row["unit"]) if quantity else None,
-        expires_at=_time(row["expires_at"]) if row.get("expires_at") else None,
-        supplier=row.get("supplier", ""),
-    )
+    quantity = Quantity.of(row["quantity"], row["unit"])
+    if quantity.mantissa <= 0:
+        raise ValueError("a quantity above 0")
+    return quantity
 
 
 def _time(text: str) -> datetime:
@@ -195,7 +276,8 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _row_id(row: Mapping[str, str]) -> str:
-    cells = {name: value for name, value in row.items() if name != "(line)" and value}
+def _row_id(row: Row) -> str:
+    """Return the same id for the same cells, whatever file they stand in."""
+    cells = {name: value for name, value in row.cells.items() if value}
     digest = hashlib.sha256(repr(sorted(cells.items())).encode()).hexdigest()
     return f"lot.{digest[:32]}"

@@ -1,8 +1,11 @@
 """The command line, one room a family of commands.
 
-- `common`   the group, exit codes, printing
-- `asking`   ingredients, where-used, history, recall
-- `keeping`  init, status, verify, rebuild, backup, restore, import-master, export-nodeset
-- `serving`  check, run
-- `demo`     the line to try
+- `common`       the group, exit codes, errors, printing
+- `asking`       ingredients, where-used, history, recall
+- `recall_list`  a recall as a CSV file
+- `keeping`      init, status, verify, rebuild, backup, restore, import-master, export-nodeset
+- `sample`       the configuration that init writes
+- `serving`      check, run
+- `demo`         the line to try
+- `demo_setup`   what its server begins with
 """

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from tracenode.models.answers import (
+    DEADLINE_S,
     MAX_NODES,
     GenealogyAnswer,
     HistoryAnswer,
@@ -20,20 +20,29 @@ from tracenode.models.answers import (
     KnownAt,
     RecallAnswer,
     RecallScope,
+    Statement,
     WhereUsed,
 )
 from tracenode.server.commands.common import (
+    Exit,
     database_option,
     echo_json,
     echo_statement,
     echo_table,
     json_option,
 )
+from tracenode.server.commands.recall_list import must_be_new, write_recall_list
 from tracenode.server.trace import Trace
 
 __all__ = ["history", "ingredients", "recall", "where_used"]
 
-PAGE = 1_000
+RECORDS: Final = 1_000
+"""Of a history that one call prints."""
+SHOWN: Final = 20
+"""End items of a recall that are named for people; --csv and --json have all of them."""
+MOST: Final = 2**31 - 1
+FIRST_TIME: Final = datetime(1, 1, 2, tzinfo=UTC)
+LAST_TIME: Final = datetime(9999, 12, 30, tzinfo=UTC)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -47,7 +56,10 @@ class Time(click.ParamType[datetime]):
             time = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"expected a time such as 2026-11-22T14:30:00Z, found {value!r}", param, ctx)
-        return time if time.tzinfo else time.replace(tzinfo=UTC)
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)
+        if not FIRST_TIME <= time <= LAST_TIME:
+            self.fail(f"expected a time of the years 1 to 9999, found {value!r}", param, ctx)
+        return time
 
 
 class Position(click.ParamType[KnownAt]):
@@ -59,19 +71,49 @@ class Position(click.ParamType[KnownAt]):
         return int(value) if value.isdecimal() else Time().convert(value, param, ctx)
 
 
-def question_options(command: F) -> F:
-    for option in (
+def _with(command: F, *options: Callable[[F], F]) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def moment_options(command: F) -> F:
+    return _with(
+        command,
         click.option(
             "--as-of", type=Time(), help="State at this time (UTC where no zone is given)."
         ),
         click.option(
             "--as-known-at", type=Position(), help="What was known at a journal position or time."
         ),
-        click.option("--max-depth", type=click.IntRange(1), help="Levels to follow."),
-        click.option("--max-nodes", type=click.IntRange(1), default=MAX_NODES, show_default=True),
-    ):
-        command = option(command)
-    return json_option(database_option(command))
+        database_option,
+        json_option,
+    )
+
+
+def search_options(command: F) -> F:
+    return _with(
+        command,
+        moment_options,
+        click.option(
+            "--max-depth", type=click.IntRange(1, MOST), help="Levels to follow; else all of them."
+        ),
+        click.option(
+            "--max-nodes",
+            type=click.IntRange(1, MOST),
+            default=MAX_NODES,
+            show_default=True,
+            help="Items to find; the answer says where it was cut.",
+        ),
+        click.option(
+            "--deadline",
+            "deadline_s",
+            type=click.FloatRange(0.1, 86_400),
+            default=DEADLINE_S,
+            show_default=True,
+            help="Seconds after which the answer is cut.",
+        ),
+    )
 
 
 @contextmanager
@@ -83,25 +125,38 @@ def opened(database: Path) -> Iterator[Trace]:
         trace.close()
 
 
+def _end(context: click.Context, statement: Statement) -> None:
+    if statement.truncated:
+        context.exit(Exit.Truncated)
+
+
 @click.command()
 @click.argument("item")
-@question_options
+@search_options
 @click.option("--ever", is_flag=True, help="Also what was in it once and is no longer.")
-def ingredients(item: str, database: Path, as_json: bool, **options: Any) -> None:
+@click.pass_context
+def ingredients(
+    context: click.Context, /, item: str, database: Path, as_json: bool, **options: Any
+) -> None:
     """What went into ITEM, as built."""
     with opened(database) as trace:
-        answer = trace.ask_now(Ingredients(item=item, **options))
+        answer: GenealogyAnswer = trace.ask_now(Ingredients(item=item, **options))
     _show_genealogy(answer, as_json)
+    _end(context, answer.statement)
 
 
 @click.command("where-used")
 @click.argument("item")
-@question_options
-def where_used(item: str, database: Path, as_json: bool, **options: Any) -> None:
-    """Where ITEM went, ever."""
+@search_options
+@click.pass_context
+def where_used(
+    context: click.Context, /, item: str, database: Path, as_json: bool, **options: Any
+) -> None:
+    """Where ITEM went, ever; with --as-of, where it was then."""
     with opened(database) as trace:
-        answer = trace.ask_now(WhereUsed(item=item, **options))
+        answer: GenealogyAnswer = trace.ask_now(WhereUsed(item=item, **options))
     _show_genealogy(answer, as_json)
+    _end(context, answer.statement)
 
 
 def _show_genealogy(answer: GenealogyAnswer, as_json: bool) -> None:
@@ -129,9 +184,17 @@ def _show_genealogy(answer: GenealogyAnswer, as_json: bool) -> None:
 
 @click.command()
 @click.argument("item")
-@question_options
-@click.option("--offset", type=click.IntRange(0), default=0)
-@click.option("--limit", type=click.IntRange(1), default=PAGE, show_default=True)
+@moment_options
+@click.option(
+    "--offset", type=click.IntRange(0, MOST), default=0, show_default=True, help="Records to skip."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=RECORDS,
+    show_default=True,
+    help="Records to print.",
+)
 def history(item: str, database: Path, as_json: bool, **options: Any) -> None:
     """Every record of ITEM, oldest first, voided ones marked."""
     with opened(database) as trace:
@@ -150,70 +213,66 @@ def history(item: str, database: Path, as_json: bool, **options: Any) -> None:
     ]
     echo_table(("time", "station", "what", "record"), rows)
     click.echo(f"{len(answer.entries)} of {answer.total} record(s)")
+    following = options["offset"] + len(answer.entries)
+    if following < answer.total:
+        click.echo(f"more: --offset {following}")
     echo_statement(answer.statement)
 
 
 @click.command()
 @click.argument("item")
-@question_options
-@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write every hit here.")
-def recall(item: str, database: Path, as_json: bool, csv_file: Path | None, **options: Any) -> None:
+@search_options
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path),
+    help="Write every end item into this new file.",
+)
+@click.pass_context
+def recall(
+    context: click.Context,
+    /,
+    item: str,
+    database: Path,
+    as_json: bool,
+    csv_file: Path | None,
+    **options: Any,
+) -> None:
     """What must be recalled when ITEM is suspect: counts, then end items."""
-    with opened(database) as trace:
-        first: RecallAnswer = trace.ask_now(RecallScope(item=item, limit=PAGE, **options))
-        if csv_file is not None:
-            options["as_known_at"] = first.statement.as_known_at
-            _write_csv(csv_file, _pages(trace, first, item, options))
-    if as_json:
-        echo_json(first)
-        return
-    click.echo(f"{first.affected} item(s) affected, {first.end_items} end item(s)")
-    echo_table(("material", "affected"), [(name, str(count)) for name, count in first.by_material])
-    echo_table(("end items now", ""), [(mark.name, str(count)) for mark, count in first.by_mark])
-    shown = first.hits[:20]
-    echo_table(
-        ("item", "state", "now", "because of"),
-        [(hit.item, hit.state.name, hit.mark.name, " > ".join(hit.reason)) for hit in shown],
-    )
-    if first.end_items > len(shown):
-        click.echo(f"... {first.end_items - len(shown)} more; --csv FILE or --json for all")
-    echo_statement(first.statement)
     if csv_file is not None:
-        click.echo(f"written: {csv_file}")
+        must_be_new(csv_file)
+    with opened(database) as trace:
+        question = RecallScope(item=item, limit=options["max_nodes"], **options)
+        answer: RecallAnswer = trace.ask_now(question)
+    whole = not answer.statement.truncated
+    if csv_file is not None and whole:
+        write_recall_list(csv_file, answer)
+    if as_json:
+        echo_json(answer)
+    else:
+        _show_recall(answer)
+        if csv_file is not None and whole:
+            click.echo(f"written: {csv_file}")
+    if csv_file is not None and not whole:
+        click.echo(f"tracenode: {csv_file} was not written: the answer is cut", err=True)
+    _end(context, answer.statement)
 
 
-def _pages(
-    trace: Trace, first: RecallAnswer, item: str, options: dict[str, Any]
-) -> Iterator[RecallAnswer]:
-    page = first
-    while True:
-        yield page
-        offset = page.offset + len(page.hits)
-        if not page.hits or offset >= first.end_items:
-            return
-        page = trace.ask_now(RecallScope(item=item, offset=offset, limit=PAGE, **options))
-
-
-def _write_csv(path: Path, pages: Iterator[RecallAnswer]) -> None:
-    try:
-        file = path.open("x", newline="", encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(
-            f"--csv: expected a new file in a folder that exists: {error}"
-        ) from error
-    with file:
-        writer = csv.writer(file)
-        writer.writerow(("item", "material", "state", "now", "depth", "pooled", "because_of"))
-        for page in pages:
-            for hit in page.hits:
-                writer.writerow(
-                    (
-                        hit.item,
-                        hit.material,
-                        hit.state.name,
-                        hit.mark.name,
-                        hit.depth,
-                        "pooled" if hit.pooled else "exact",
-                        " > ".join(hit.reason),
-                    )
-                )
+def _show_recall(answer: RecallAnswer) -> None:
+    click.echo(f"{answer.affected} item(s) affected, {answer.end_items} end item(s)")
+    shown = answer.hits[:SHOWN]
+    for header, rows in (
+        (("material", "affected"), [(name, str(count)) for name, count in answer.by_material]),
+        (("end items now", ""), [(mark.name, str(count)) for mark, count in answer.by_mark]),
+        (
+            ("item", "state", "now", "because of"),
+            [(hit.item, hit.state.name, hit.mark.name, " > ".join(hit.reason)) for hit in shown],
+        ),
+    ):
+        if rows:
+            click.echo()
+            echo_table(header, rows)
+    if answer.end_items > len(shown):
+        click.echo(f"... {answer.end_items - len(shown)} more; --csv FILE or --json names all")
+    click.echo()
+    echo_statement(answer.statement)

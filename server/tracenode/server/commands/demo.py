@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +55,11 @@ class Outcome:
 @click.option("--dir", "folder", type=click.Path(path_type=Path), help="Keep the data here.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port of the OPC UA server.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the simulated line.")
-@click.option("--pace", type=float, default=None, help="Seconds of work at a station.")
+@click.option(
+    "--pace",
+    type=click.FloatRange(0, 3600),
+    help="Seconds of work at a station.  [default: 0.4; with --units 0.05]",
+)
 @click.option(
     "--kill-every",
     type=click.FloatRange(min=0.5),
@@ -151,20 +155,23 @@ class _Demo:
             endpoint = await self._start_server()
             self._say_what_to_try(endpoint)
             killing = asyncio.create_task(self._kill_now_and_then())
-            stack.callback(killing.cancel)
-            await self._follow(line, killing)
-        self._outcome.seconds = monotonic() - self._began
+            stack.push_async_callback(_ended, killing)
+            try:
+                await self._follow(line, killing)
+            finally:
+                self._outcome.seconds = monotonic() - self._began
 
     # ------------------------------------------------------------ the server
     async def _start_server(self) -> str:
-        server = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-P", "-m", "tracenode.server", "run"),
-            str(self._data / "tracenode.toml"),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=PIPE,
-            stderr=(self._data / "server.log").open("ab"),
-        )
+        with (self._data / "server.log").open("ab") as log_file:
+            server = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-P", "-m", "tracenode.server", "run"),
+                str(self._data / "tracenode.toml"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=PIPE,
+                stderr=log_file,
+            )
         self._server = server
         assert server.stdout is not None
         try:
@@ -237,8 +244,14 @@ def _progress_text(outcome: Outcome) -> str:
     return text + (f"; server killed {outcome.kills}x" if outcome.kills else "")
 
 
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end, so that it starts nothing any more."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
 @asynccontextmanager
-async def _process(module: str, *arguments: str) -> Any:
+async def _process(module: str, *arguments: str) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-P", "-m", module),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+from pydantic import ValidationError
 
+from tracenode.models.config import SiteConfig, parse_config
 from tracenode.models.errors import StoreError
 from tracenode.models.receipts import Requester
 from tracenode.models.status import TraceStatus
@@ -15,8 +17,8 @@ from tracenode.server.commands.common import (
     Exit,
     database_option,
     echo_json,
-    echo_table,
     json_option,
+    printable,
 )
 from tracenode.server.commands.sample import SAMPLE
 from tracenode.server.master_import import Booking, read_master
@@ -42,32 +44,48 @@ __all__ = [
 ]
 
 PROGRESS_EVERY = 100_000
+HASH_BYTES = 32
+SHOWN = 20
+"""Refused rows of an import that are told to people; --json has all of them."""
 file_argument = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("folder", type=file_argument, default=".")
-@click.option("--site", default="plant1", show_default=True, help="Id of the site.")
+@click.option(
+    "--site",
+    default="plant1",
+    show_default=True,
+    callback=lambda _context, _option, site: _site(site),
+    help="Id of the site; it can't be changed later.",
+)
 @json_option
 def init(folder: Path, site: str, as_json: bool) -> None:
     """Write a commented configuration and an empty database into FOLDER."""
-    folder.mkdir(parents=True, exist_ok=True)
     config, database = folder / "tracenode.toml", folder / "tracenode.db"
     for path in (config, database):
         if path.exists():
             raise StoreError(f"{path} is there already; init never overwrites")
-    from tracenode.models.config import parse_config
-
     text = SAMPLE.replace('"plant1"', f'"{site}"', 1)
     parse_config(text, str(config))
-    Trace.open(database, site=site, create=True).close()
+    folder.mkdir(parents=True, exist_ok=True)
     with config.open("x", encoding="utf-8") as file:
         file.write(text)
+    Trace.open(database, site=site, create=True).close()
     if as_json:
         echo_json({"config": str(config), "database": str(database), "site": site})
         return
     click.echo(f"written: {config}, {database}")
     click.echo(f"next: edit {config}, then `tracenode check {config}` and `tracenode run {config}`")
+
+
+def _site(site: str) -> str:
+    try:
+        return SiteConfig(id=site).id
+    except ValidationError:
+        raise click.UsageError(
+            f"--site: expected 1 to 40 letters, digits, - and _, found {site!r}"
+        ) from None
 
 
 @click.command()
@@ -77,11 +95,19 @@ def status(database: Path, as_json: bool) -> None:
     """Where the journal stands, how much is in it, and whether a server has it open."""
     with Trace.open(database, read_only=True) as trace:
         found = trace.store.readers.run_now(summary)
-    found["served_by"] = FileLock.holder(database)
+        found = {"database": str(trace.store.path), "site": trace.store.identity.site, **found}
+    found["writer_pid"] = writer = FileLock.holder(database)
     if as_json:
         echo_json(found)
         return
-    echo_table(("", ""), [(name.replace("_", " "), str(value)) for name, value in found.items()])
+    shown: dict[str, Any] = {
+        **found,
+        "last_recorded": found["last_recorded"] or "never",
+        "writer_pid": "none: no server has it open" if writer is None else writer,
+    }
+    width = max(map(len, shown))
+    for name, value in shown.items():
+        click.echo(printable(f"{name.replace('_', ' ').ljust(width)}  {value}"))
 
 
 @click.command()
@@ -96,7 +122,10 @@ def status(database: Path, as_json: bool) -> None:
 def verify(
     context: click.Context, database: Path, as_json: bool, deep: bool, anchor: str | None
 ) -> None:
-    """Check every page and every hash; name the first altered, missing or reordered entry."""
+    """Check every page and every hash; name the first altered, missing or reordered entry.
+
+    Works beside a running server.
+    """
     found = verify_file(
         database, deep=deep, anchor=_anchor(anchor), progress=_progress("verified", as_json)
     )
@@ -124,11 +153,14 @@ def _anchor(text: str | None) -> Anchor | None:
         return None
     position, _, digest = text.partition(":")
     try:
-        return Anchor(int(position), bytes.fromhex(digest))
+        anchor = Anchor(int(position), bytes.fromhex(digest))
     except ValueError:
+        anchor = None
+    if anchor is None or not 0 <= anchor.position < 1 << 62 or len(anchor.hash) != HASH_BYTES:
         raise click.UsageError(
-            f"--anchor: expected POSITION:HASH as `status` prints it, found {text!r}"
-        ) from None
+            f"--anchor: expected POSITION:HASH as `status` prints it under head, found {text!r}"
+        )
+    return anchor
 
 
 @click.command()
@@ -166,7 +198,10 @@ def backup(to: Path, database: Path, as_json: bool) -> None:
 @json_option
 @click.option("--force", is_flag=True, help="Also give up entries that the backup lacks.")
 def restore(copy: Path, database: Path, as_json: bool, force: bool) -> None:
-    """Put the backup COPY in the place of the database; what stood there is kept."""
+    """Put the backup COPY in the place of the database; what stood there is kept.
+
+    The server must be stopped.
+    """
     made = copy_in(copy, database, force=force, progress=_progress("verified", as_json))
     kept = str(made.replaced) if made.replaced else None
     if as_json:
@@ -183,7 +218,11 @@ def restore(copy: Path, database: Path, as_json: bool, force: bool) -> None:
 @json_option
 @click.pass_context
 def import_master(context: click.Context, file: Path, database: Path, as_json: bool) -> None:
-    """Import materials, routes, bills of material, orders or received lots from the CSV FILE."""
+    """Import materials, routes, bills of material, orders or received lots from the CSV FILE.
+
+    The header tells what it is. With one wrong row nothing is booked; a row that is in force
+    already is left alone, so the same file can be imported again. The server must be stopped.
+    """
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -195,8 +234,10 @@ def import_master(context: click.Context, file: Path, database: Path, as_json: b
         echo_json({"booked": booked, "known": known, "refused": refused})
     else:
         click.echo(f"{booked} booked, {known} known already, {len(refused)} refused")
-        for reason in refused[:20]:
-            click.echo(f"  {reason}")
+        for reason in refused[:SHOWN]:
+            click.echo(printable(f"  {reason}"))
+        if len(refused) > SHOWN:
+            click.echo(f"  ... {len(refused) - SHOWN} more; --json names all")
     if refused:
         context.exit(Exit.Refused)
 
@@ -217,7 +258,11 @@ def _book(trace: Trace, bookings: list[Booking]) -> tuple[int, int, list[str]]:
         return [(r.refused, r.status, r.text) for r in receipts]
 
     results = asyncio.run(record_all())
-    refused = [text for was_refused, _, text in results if was_refused]
+    refused = [
+        f"line {booking.line}: {text}"
+        for booking, (was_refused, _, text) in zip(new, results, strict=True)
+        if was_refused
+    ]
     replayed = sum(status is TraceStatus.OkReplayed for _, status, _ in results)
     booked = len(results) - len(refused) - replayed
     return booked, len(bookings) - len(results) + replayed, refused
@@ -232,7 +277,9 @@ def export_nodeset(to: Path, as_json: bool) -> None:
 
     if to.exists():
         raise StoreError(f"{to} is there already; an export never overwrites")
-    shutil.copyfile(nodeset_path(), to)
+    nodeset = nodeset_path().read_bytes()
+    with to.open("xb") as file:
+        file.write(nodeset)
     if as_json:
         echo_json({"nodeset": str(to)})
         return

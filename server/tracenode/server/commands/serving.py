@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from tracenode.drivers.driver import Planned
+from tracenode.drivers.mailbox.layout import AREA_B_SIZE
+from tracenode.drivers.mailbox.options import MailboxOptions
+from tracenode.models.config import DeviceConfig
 from tracenode.models.errors import JournalDown
-from tracenode.server.commands.common import Exit, echo_json, echo_table, json_option
+from tracenode.server.commands.common import echo_json, echo_table, json_option
 from tracenode.server.configuration import load
 
 __all__ = ["check", "run"]
@@ -21,22 +25,31 @@ config_argument = click.argument("config", type=click.Path(path_type=Path))
 @config_argument
 @json_option
 def check(config: Path, as_json: bool) -> None:
-    """Check CONFIG: every error at once; then what each device will be asked, and how often."""
+    """Check CONFIG: every error at once; then what each device will be asked, and how often.
+
+    Touches no device.
+    """
     line = load(config)
-    plans = {d.device: list(d.read_plan()) for d in line.drivers if isinstance(d, Planned)}
+    plans = {
+        driver.device: [
+            *driver.read_plan(),
+            *_mailbox_plan(line.device(driver.device)),
+        ]
+        for driver in line.drivers
+        if isinstance(driver, Planned)
+    }
     if as_json:
         echo_json({"config": str(config), "ok": True, "read_plan": plans})
         return
     click.echo(
         f"{config}: fine; {len(line.config.stations)} station(s), {len(line.drivers)} device(s)"
     )
+    devices = [(line.device(driver.device), driver) for driver in line.drivers]
     echo_table(
         ("device", "driver", "link", "station", "points"),
         [
             (device.id, device.driver, device.link, device.station, str(len(driver.points)))
-            for device in line.config.devices
-            for driver in line.drivers
-            if driver.device == device.id
+            for device, driver in devices
         ],
     )
     for device, plan in plans.items():
@@ -45,11 +58,21 @@ def check(config: Path, as_json: bool) -> None:
             click.echo(f"  {text}")
 
 
+def _mailbox_plan(device: DeviceConfig) -> Iterator[str]:
+    if "mailbox" not in device.options:
+        return
+    mailbox = MailboxOptions.model_validate(device.options["mailbox"])
+    end_a, end_b = mailbox.base_a + mailbox.layout.size - 1, mailbox.base_b + AREA_B_SIZE - 1
+    yield (
+        f"mailbox: every {mailbox.poll_ms} ms 1 request; area A hr:{mailbox.base_a}-{end_a} read,"
+        f" area B hr:{mailbox.base_b}-{end_b} written"
+    )
+
+
 @click.command()
 @config_argument
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-@click.pass_context
-def run(context: click.Context, config: Path, quiet: bool) -> None:
+@click.option("--quiet", is_flag=True, help="Print and log warnings and errors only.")
+def run(config: Path, quiet: bool) -> None:
     """Serve CONFIG until stopped by Ctrl-C or SIGTERM."""
     from tracenode.server.app import run as serve
 
@@ -65,6 +88,19 @@ def run(context: click.Context, config: Path, quiet: bool) -> None:
 
     try:
         serve(line, announce)
-    except* JournalDown as failures:
-        click.echo(f"tracenode: {failures.exceptions[0]}", err=True)
-        context.exit(Exit.Store)
+    except BaseExceptionGroup as failures:
+        down = next(_journal_failures(failures), None)
+        if down is None:
+            raise
+        raise down from failures
+
+
+def _journal_failures(failures: BaseExceptionGroup[BaseException]) -> Iterator[JournalDown]:
+    """Yield what says that the journal is down, where that is all that happened."""
+    others = failures.split(JournalDown)[1]
+    if others is None:
+        for failure in failures.exceptions:
+            if isinstance(failure, BaseExceptionGroup):
+                yield from _journal_failures(failure)
+            elif isinstance(failure, JournalDown):
+                yield failure

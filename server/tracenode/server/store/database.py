@@ -110,9 +110,15 @@ def damage_named(path: Path) -> Iterator[None]:
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
-    """Open the one connection that writes. Its caller holds the FileLock."""
+    """Open the one connection that writes. Its caller holds the FileLock.
+
+    Raises:
+        SchemaMismatch: of another application; nothing in it was changed.
+        StoreError: the disk can't do write-ahead logging.
+    """
     connection = _connect(path, "rw")
     try:
+        _check_application(connection, path)
         for pragma in _WRITER:
             connection.execute(f"PRAGMA {pragma}")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -184,12 +190,8 @@ def identify(connection: sqlite3.Connection, path: Path, site: str | None) -> St
         SchemaMismatch: of another application, a newer tracenode, or another site.
         DamagedDatabase: the identity is gone.
     """
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    _check_application(connection, path)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID:
-        raise SchemaMismatch(
-            f"{path}: expected a tracenode database, found application id {application:#010x}"
-        )
     if version > SCHEMA_VERSION:
         raise SchemaMismatch(
             f"{path}: expected schema {SCHEMA_VERSION} or older, found {version}; "
@@ -224,6 +226,14 @@ def upgrade(connection: sqlite3.Connection, path: Path, site: str | None) -> Non
     if is_older(connection):
         identify(connection, path, site)
         migrate(connection)
+
+
+def _check_application(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise SchemaMismatch(
+            f"{path}: expected a tracenode database, found application id {application:#010x}"
+        )
 
 
 def check_schema(connection: sqlite3.Connection, path: Path) -> None:
