@@ -1,0 +1,152 @@
+"""Genealogy questions to PostgreSQL and to networkx in memory, over the same rows as ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from psycopg import sql
+
+from benchmarks._postgres import Connection
+from tracenode.models.genealogy import EdgeQuality, Relation
+from tracenode.models.identifiers import Identity
+from tracenode.models.items import ItemKind, ItemState
+from tracenode.models.quantities import Quantity
+from tracenode.server.store.journal import from_microseconds
+from tracenode.server.store.schema import INF
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+__all__ = [
+    "AS_OF",
+    "INGREDIENTS",
+    "WHERE_USED",
+    "PostgresGenealogy",
+    "key_of",
+    "load_networkx",
+    "load_postgres",
+]
+
+_COPIED: Final = ("type", "item", "uom", "position", "edge", "edge_past", "life", "hold", "journal")
+"""Tables that the questions read."""
+
+_ROOT: Final = (
+    "SELECT i.id FROM item i JOIN type y ON y.id = i.type"
+    " WHERE y.scheme = %(scheme)s AND y.code = %(code)s AND i.text = %(text)s AND i.gen = 0"
+    " AND i.state_of IS NULL"
+)
+INGREDIENTS: Final = f"""
+WITH RECURSIVE t(n) AS ({_ROOT} UNION SELECT e.src FROM t JOIN edge e ON e.dst = t.n)
+SELECT array_agg(n) FROM t"""
+WHERE_USED: Final = f"""
+WITH RECURSIVE t(n) AS ({_ROOT} UNION SELECT e.dst FROM t JOIN edge e ON e.src = t.n)
+SELECT array_agg(n) FROM t"""
+# PostgreSQL takes one recursive arm: the two tables stand in a lateral union.
+AS_OF: Final = f"""
+WITH RECURSIVE t(n) AS ({_ROOT} UNION SELECT s.src FROM t CROSS JOIN LATERAL (
+    SELECT e.src FROM edge e WHERE e.dst = t.n AND e.at <= %(at)s UNION ALL
+    SELECT p.src FROM edge_past p WHERE p.dst = t.n AND p.at <= %(at)s AND p.until > %(at)s) s)
+SELECT array_agg(n) FROM t"""
+_WHOLE: Final = f"""
+WITH RECURSIVE t(n) AS ({_ROOT} UNION SELECT e.src FROM t JOIN edge e ON e.dst = t.n)
+SELECT
+ (SELECT json_agg(json_build_array(i.id, y.scheme, y.code, y.cls, i.text, i.gen,
+    (SELECT min(l.at) FROM life l WHERE l.item = i.id),
+    (SELECT l.state FROM life l WHERE l.item = i.id AND l.until = {INF}),
+    EXISTS(SELECT 1 FROM hold h WHERE h.item = i.id AND h.until = {INF})))
+  FROM t JOIN item i ON i.id = t.n JOIN type y ON y.id = i.type),
+ (SELECT json_agg(json_build_array(e.src, e.dst, e.rel, e.qty, u.scale, u.code, p.text,
+    j.body::json -> 'f' ->> 'station', e.at, e.ev))
+  FROM t JOIN edge e ON e.dst = t.n JOIN journal j ON j.seq = e.ev
+  LEFT JOIN uom u ON u.id = e.unit LEFT JOIN position p ON p.id = e.pos)"""
+
+
+def load_postgres(ours: sqlite3.Connection, peer: Connection) -> None:
+    """Copy our rows into the peer's tables of the same columns, and let it gather statistics."""
+    for table in _COPIED:
+        columns = [row[1] for row in ours.execute(f"PRAGMA table_info({table})")]
+        names = sql.SQL(", ").join(map(sql.Identifier, columns))
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
+        with peer.cursor().copy(statement) as copy:
+            for row in ours.execute(f"SELECT {', '.join(columns)} FROM {table}"):
+                copy.write_row(row)
+        peer.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
+
+
+def load_networkx(ours: sqlite3.Connection) -> nx.DiGraph[int]:
+    """Load what is open now as a graph of bare numbers, edges from the input to the output."""
+    import networkx as nx
+
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_edges_from(ours.execute("SELECT src, dst FROM edge"))
+    return graph
+
+
+def key_of(public: str, at: int = 0) -> dict[str, Any]:
+    """Return the parameters of a statement about an item, as of a time in microseconds."""
+    identity = Identity.parse(public)
+    assert identity is not None
+    return {"scheme": identity.scheme, "code": identity.part, "text": identity.text, "at": at}
+
+
+class PostgresGenealogy:
+    """Questions, each a prepared statement that is planned once. Whole answers are asked on a
+    connection without hash and merge joins: its planner takes a closure for large, and reads whole
+    tables for thirty rows."""
+
+    def __init__(self, connection: Connection, other: Connection) -> None:
+        for one in (connection, other):
+            one.execute("SET plan_cache_mode = force_generic_plan")
+        for join in ("hashjoin", "mergejoin"):
+            other.execute(f"SET enable_{join} = off".encode())
+        self._cursor = connection.cursor(binary=True)
+        self._whole = other.cursor(binary=True)
+
+    def ids(self, statement: str, parameters: dict[str, Any]) -> list[int]:
+        """Return the item numbers that a closure finds, with the root."""
+        row = self._cursor.execute(statement.encode(), parameters, prepare=True).fetchone()
+        assert row is not None
+        found: list[int] = row[0]
+        return found
+
+    def graph(self, parameters: dict[str, Any]) -> nx.DiGraph[str]:
+        """Return an item's ingredients as a graph with the attributes that ours has, but for
+        depth, the several records of one edge, and the completeness statement."""
+        import networkx as nx
+
+        row = self._whole.execute(_WHOLE.encode(), parameters, prepare=True).fetchone()
+        assert row is not None
+        nodes, edges = row
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        names: dict[int, str] = {}
+        for number, scheme, code, kind, text, generation, seen, state, held in nodes:
+            public = names[number] = str(Identity(scheme, code, text, generation))
+            graph.add_node(
+                public,
+                kind=ItemKind(kind),
+                material=code,
+                state=ItemState(state),
+                on_hold=held,
+                first_seen=from_microseconds(seen),
+            )
+        for edge in edges or ():
+            _add_edge(graph, names, edge)
+        return graph
+
+
+def _add_edge(graph: nx.DiGraph[str], names: dict[int, str], edge: Sequence[Any]) -> None:
+    src, dst, rel, amount, scale, unit, position, station, at, ev = edge
+    graph.add_edge(
+        names[src],
+        names[dst],
+        relation=Relation(rel & 15),
+        quality=EdgeQuality(rel >> 4),
+        quantity=None if amount is None else Quantity.stored(amount, scale, unit),
+        position=position or "",
+        station=station or "",
+        valid_from=from_microseconds(at),
+        valid_to=None,
+        record=ev,
+    )

@@ -1,0 +1,318 @@
+"""bench store: durable events a second, latency of a call, disk, rebuild, verify, start, memory.
+
+    python run.py bench store [--quick] [--json FILE]
+
+Ingest is what stations book for a unit (register twice, start, assemble, consume, complete), by 1,
+10 and 100 concurrent callers through `Trace.record`, each waiting for its receipt; the peer books
+the same events on PostgreSQL with the same columns, checks and indexes (see _postgres.py). Ours and
+the peer take turns; the numbers are medians of the turns. At the end both are compared: journal
+entries by type, edges, states.
+
+Exit codes: see _rows.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import _postgres
+from benchmarks._fill import SITE, fill
+from benchmarks._ingest import (
+    BookingPeer,
+    connection_each,
+    grouped,
+    prepare_peer,
+    write_names,
+)
+from benchmarks._mix import EVENTS_PER_UNIT, beginning, unit_events
+from benchmarks._plant import START_US
+from benchmarks._postgres import NAME, Connection, peer_schema
+from benchmarks._rows import Options, Report, arguments, clocked, median, percentile, scratch
+from benchmarks._served import Usage, used
+from tracenode.models.events import TraceEvent
+from tracenode.models.receipts import Requester
+from tracenode.server.store.database import connect_reader
+from tracenode.server.store.rebuild import rebuild
+from tracenode.server.store.verify import verify
+from tracenode.server.trace import Trace
+
+CALLERS = {1: ">=1.8", 10: ">=1.5", 100: ">=1.6"}
+"""Concurrent callers, and the target of events a second against PostgreSQL."""
+UNITS = 100_000
+"""Finished units in the big file; each has a part that is a unit too."""
+QUICK_UNITS = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Rounds, units per round by callers, units in the big file, repeats of a start."""
+
+    rounds: int
+    units: dict[int, int]
+    filled: int
+    starts: int
+
+
+FULL = Sizes(7, {1: 100, 10: 400, 100: 600}, UNITS, 5)
+QUICK = Sizes(3, {1: 20, 10: 60, 100: 100}, QUICK_UNITS, 1)
+
+Book = Callable[[TraceEvent, str], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Side:
+    """What one side did: events a second of each round, microseconds of each call."""
+
+    rates: list[float] = field(default_factory=list)
+    calls: list[float] = field(default_factory=list)
+    turns: list[int] = field(default_factory=list)
+    """Calls of each turn."""
+
+    def forget_first(self) -> None:
+        """Leave out the first turn."""
+        del self.rates[:1], self.calls[: sum(self.turns[:1])], self.turns[:1]
+
+
+async def turn(side: Side, book: Book, callers: int, first: int, units: int) -> None:
+    """Book so many units by so many callers."""
+    work = [
+        [(n, unit_events(n)) for n in range(first + c, first + units, callers)]
+        for c in range(callers)
+    ]
+
+    async def caller(mine: list[tuple[int, tuple[TraceEvent, ...]]]) -> None:
+        for number, events in mine:
+            for place, event in enumerate(events):
+                begun = time.perf_counter_ns()
+                await book(event, f"{number}-{place}")
+                side.calls.append((time.perf_counter_ns() - begun) / 1000)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(caller(mine) for mine in work))
+    side.turns.append(units * EVENTS_PER_UNIT)
+    side.rates.append(units * EVENTS_PER_UNIT / (time.perf_counter() - begun))
+
+
+class Ours:
+    """Books through the one door."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._requester = Requester("urn:bench|OP10")
+
+    async def book(self, event: TraceEvent, request_id: str) -> None:
+        receipt = await self._trace.record(event, self._requester, request_id)
+        if receipt.refused:
+            raise AssertionError(f"refused: {receipt.text}")
+
+
+async def ingest(
+    report: Report, sizes: Sizes, path: Path, peer: tuple[Connection, str] | None
+) -> None:
+    """Book on both sides in turns, for each number of callers."""
+    first = 0
+    with Trace.open(path, site=SITE, create=True) as trace:
+        ours = Ours(trace)
+        for number, event in enumerate(beginning()):
+            await ours.book(event, f"begin-{number}")
+        if peer is not None:
+            prepare_peer(peer[0], beginning())
+        for callers, target in CALLERS.items():
+            mine, each, groups = Side(), Side(), Side()
+            async with AsyncExitStack() as stack:
+                ways: list[tuple[Side, BookingPeer]] = []
+                if peer is not None:
+                    for side, opened in (
+                        (each, connection_each(peer[1], callers)),
+                        (groups, grouped(peer[1], callers)),
+                    ):
+                        ways.append((side, await stack.enter_async_context(opened)))
+                # A first turn that does not count: plans are made, caches filled.
+                for units in (4 * callers, *[sizes.units[callers]] * sizes.rounds):
+                    await turn(mine, ours.book, callers, first, units)
+                    # Half of the units each way, so that both databases hold the same.
+                    for place, (side, other) in enumerate(ways):
+                        share = units // 2
+                        await turn(side, other.book, callers, first + place * share, share)
+                    first += units
+            for side in (mine, each, groups):
+                side.forget_first()
+            best = max((each, groups), key=lambda side: median(side.rates or [0.0]))
+            compare_ingest(report, callers, target, mine, best if peer is not None else None)
+            if peer is not None:
+                way = "a connection each" if best is each else "grouped commits"
+                report.note(
+                    f"{callers} caller(s), {NAME}: {median(each.rates):,.0f} events/s with a "
+                    f"connection each, {median(groups.rates):,.0f} grouped; taken: {way}"
+                )
+    if peer is not None:
+        write_names(peer[0])
+        compare_contents(report, path, peer[0])
+
+
+def compare_ingest(
+    report: Report, callers: int, target: str, mine: Side, other: Side | None
+) -> None:
+    missing = "" if other is not None else NAME
+    report.add(
+        f"durable events, {callers} caller(s) vs {NAME}",
+        median(mine.rates),
+        None if other is None else median(other.rates),
+        unit="1/s",
+        target=target,
+        missing=missing,
+    )
+    for share in (0.5, 0.99):
+        report.add(
+            f"latency of a call p{share * 100:.0f}, {callers} caller(s) vs {NAME}",
+            percentile(mine.calls, share) / 1000,
+            None if other is None else percentile(other.calls, share) / 1000,
+            unit="ms",
+            missing=missing,
+        )
+
+
+_TYPES = "SELECT type, count(*) FROM journal WHERE type <> 'master' GROUP BY type"
+_EDGES = """
+SELECT o.text, i.text, e.rel, e.qty FROM edge e JOIN item o ON o.id = e.dst
+JOIN item i ON i.id = e.src"""
+_STATES = f"""
+SELECT y.code, i.text, l.state FROM life l JOIN item i ON i.id = l.item
+JOIN type y ON y.id = i.type WHERE l.until = {1 << 62}"""
+
+
+def compare_contents(report: Report, path: Path, peer: Connection) -> None:
+    """Compare what both sides hold in the end."""
+    with closing(connect_reader(path)) as ours:
+        for what, query in (("entries", _TYPES), ("edges", _EDGES), ("states", _STATES)):
+            theirs = set(peer.execute(query.encode()).fetchall())
+            report.agree(what, set(ours.execute(query).fetchall()), theirs)
+
+
+def disk(report: Report, path: Path, peer: Connection | None) -> None:
+    """Compare bytes on disk for each journal entry, all tables and indexes with it."""
+    with closing(connect_reader(path)) as ours:
+        (entries,) = ours.execute("SELECT count(*) FROM journal").fetchone()
+    theirs = None
+    if peer is not None:
+        row = peer.execute(
+            "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c"
+            " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
+        ).fetchone()
+        count = peer.execute("SELECT count(*) FROM journal").fetchone()
+        assert row is not None and count is not None
+        theirs = float(row[0]) / count[0]
+    report.add(
+        f"disk for an event vs {NAME}",
+        path.stat().st_size / entries,
+        theirs,
+        unit="bytes",
+        missing="" if peer is not None else NAME,
+    )
+
+
+# ------------------------------------------------------------------ a full file
+def line_events(units: int) -> Iterator[tuple[int, TraceEvent]]:
+    """Yield the events of so many finished units, one every ten milliseconds."""
+    at = START_US
+    for event in beginning():
+        at += 10_000
+        yield at, event
+    for number in range(units):
+        for event in unit_events(number):
+            at += 10_000
+            yield at, event
+
+
+def keeping(report: Report, path: Path) -> None:
+    """Measure `rebuild` and `verify` on a file."""
+    took, result = clocked(rebuild, path)
+    entries = result.entries
+    report.agree("tables before and after a rebuild", result.before, result.after)
+    report.add(f"rebuild, {entries:,} entries", took / entries, unit="us/entry")
+    took, found = clocked(verify, path)
+    report.agree("faults found by verify", found.faults, ())
+    report.add(f"verify, {entries:,} entries", entries / (took / 1e6), unit="1/s")
+
+
+def opening(report: Report, sizes: Sizes, empty: Path, full: Path) -> None:
+    """Compare how long it takes to open the store."""
+
+    def opened(path: Path) -> None:
+        Trace.open(path).close()
+
+    times: dict[Path, list[float]] = {empty: [], full: []}
+    for _ in range(sizes.starts):
+        for path, taken in times.items():
+            taken.append(clocked(opened, path)[0] / 1000)
+    report.add(
+        f"open and close, {sizes.filled:,} units vs an empty file",
+        median(times[full]),
+        median(times[empty]),
+        unit="ms",
+    )
+
+
+def serving(report: Report, sizes: Sizes, folder: Path, empty: Path, full: Path) -> None:
+    """Compare the whole server process on both files: start to endpoint, and RssAnon."""
+    usages: dict[Path, list[Usage]] = {empty: [], full: []}
+    for number in range(sizes.starts):
+        for path, found in usages.items():
+            place = folder / f"served-{number}-{path.stem}"
+            place.mkdir()
+            found.append(used(place, path))
+
+    def of(path: Path, name: str) -> float:
+        return median([getattr(usage, name) for usage in usages[path]])
+
+    more = f"{sizes.filled:,} units more than an empty file"
+    report.note(
+        f"an empty file: {of(empty, 'start_s'):.2f} s to the endpoint, "
+        f"RssAnon {of(empty, 'rss_mib'):.0f} MiB at start, {of(empty, 'rss_used_mib'):.0f} in use"
+    )
+    for name, what, unit, target in (
+        ("start_s", "server start to endpoint", "s", "<=1"),
+        ("rss_mib", "server RssAnon at start", "MiB", "<=40"),
+        ("rss_used_mib", "server RssAnon after browsing and asking", "MiB", "<=40"),
+    ):
+        difference = of(full, name) - of(empty, name)
+        report.add(f"{what}, {more}", difference, unit=unit, target=target)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = arguments(__doc__ or "", argv)
+    report = Report(options, "bench store")
+    with scratch(options) as folder:
+        measure(report, options, folder)
+    return report.finish()
+
+
+def measure(report: Report, options: Options, folder: Path) -> None:
+    sizes = QUICK if options.quick else FULL
+    path = folder / "ingest.db"
+    report.section("Durable ingest")
+    if why := _postgres.missing():
+        report.note(f"{NAME} is missing: {why}")
+        asyncio.run(ingest(report, sizes, path, None))
+        disk(report, path, None)
+    else:
+        with peer_schema() as peer:
+            asyncio.run(ingest(report, sizes, path, peer))
+            disk(report, path, peer[0])
+    report.section("Keeping and starting")
+    keeping(report, path)
+    empty, full = folder / "empty.db", folder / "full.db"
+    Trace.open(empty, site=SITE, create=True).close()
+    fill(full, line_events(sizes.filled))
+    opening(report, sizes, empty, full)
+    serving(report, sizes, folder, empty, full)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
