@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.genealogy.asking import detail
+from tests.genealogy.asking import detail, made_of
 from tests.store.plant import Plant, instant
 from tracenode.models.answers import ItemHistory
 from tracenode.models.errors import AmbiguousItem, MalformedRequest
@@ -116,3 +116,17 @@ def test_a_bare_number_on_two_parts_is_ambiguous() -> None:
         detail(plant, "X1")
     assert detail(plant, "sn:MOTOR:X1").material == "MOTOR"
     assert detail(plant, "X1", as_known_at=known).material == "PUMP"
+
+
+def test_what_began_and_ended_at_one_instant_still_counts() -> None:
+    plant = Plant()
+    plant.ok("receive", 1, item="U", material="PUMP", quantity="1 H87", order="")
+    plant.ok("start", 1, item="U", station="OP10")
+    plant.ok("complete", 1, item="U", station="OP10", evaluation=1)
+    view = detail(plant, "U")
+    assert (view.station, str(view.quantity), view.state) == ("OP10", "1 H87", ItemState.Completed)
+    assert detail(plant, "U", 1) == view
+    assert made_of(plant, "U").statement.complete
+    known = plant.seq
+    plant.ok("start", 2, item="U", station="OP20")
+    assert detail(plant, "U", as_known_at=known) == view

@@ -56,3 +56,24 @@ def test_an_event_time_without_zone_is_refused() -> None:
 def test_a_measurement_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValidationError, match="finite"):
         Measurement(name="Torque", value=float("nan"))
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_a_time_that_utc_can_not_tell_is_refused(time: str) -> None:
+    with pytest.raises(ValidationError, match="years 1 to 9999"):
+        parse_event({"type": "gap", "kind": "fifo", "missing": 1, "event_time": time})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "gap", "kind": "fifo", "missing": 1, "source_seq": 2**63},
+        {"type": "gap", "kind": "fifo", "missing": 10**5000},
+        {"type": "master", "kind": "material", "key": "P", "data": {"name": "\ud800"}},
+        {"type": "master", "kind": "material", "key": "P", "data": {"shelf": float("nan")}},
+        {"type": "master", "kind": "material", "key": "P", "data": {"shelf": {1, 2}}},
+    ],
+)
+def test_what_the_journal_can_not_keep_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        parse_event(fields)

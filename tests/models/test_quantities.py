@@ -56,3 +56,37 @@ def test_an_inexact_conversion_is_refused() -> None:
 def test_bad_json_says_what_is_wrong() -> None:
     with pytest.raises(ValidationError, match="UN/ECE"):
         TypeAdapter(Quantity).validate_json('"1 parsec"')
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({"mantissa": 10, "scale": 1, "unit": "KGM"}, "1 KGM"),
+        ({"mantissa": -1200, "scale": 3, "unit": "kg"}, "-1.2 KGM"),
+        ({"mantissa": 0, "scale": 7, "unit": "KGM"}, "0 KGM"),
+        ({"mantissa": 3, "scale": -2, "unit": "H87"}, "300 H87"),
+    ],
+)
+def test_parts_become_the_one_form_of_equal_quantities(parts: dict[str, object], text: str) -> None:
+    quantity = Quantity.model_validate(parts)
+    assert str(quantity) == text
+    assert quantity == Quantity.model_validate(text)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"mantissa": 10**30, "scale": 0, "unit": "KGM"},
+        {"mantissa": 1, "scale": 13, "unit": "KGM"},
+        {"mantissa": 1, "scale": 0, "unit": "XYZ"},
+    ],
+)
+def test_parts_that_no_quantity_has_are_refused(parts: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Quantity.model_validate(parts)
+
+
+@pytest.mark.parametrize("text", ["1." + "0" * 30 + "1", "12345678901234567890123456789.5"])
+def test_nothing_is_rounded(text: str) -> None:
+    with pytest.raises(MalformedRequest):
+        Quantity.of(text, "KGM")

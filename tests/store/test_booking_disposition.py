@@ -124,3 +124,15 @@ def test_late_scrapping_ends_what_came_after(plant: Plant) -> None:
     assert plant.state("P1") == ItemState.Scrapped
     plant.refused(TraceStatus.ItemScrapped, "start", 15, item="P1", station="OP20")
     assert plant.replayed() == plant.dump()
+
+
+def test_a_late_shipment_takes_what_was_packed_then() -> None:
+    plant = Plant()
+    plant.make("BOX B1", "PUMP P1", "PUMP P2")
+    plant.minute = 10
+    plant.ok("pack", 11, container="B1", item="P1")
+    plant.ok("unpack", 15, container="B1", item="P1")
+    plant.ok("pack", 16, container="B1", item="P2")
+    plant.ok("ship", 13, items=["B1"])
+    assert plant.state("P1") == ItemState.Shipped
+    assert plant.state("P2") == ItemState.Registered

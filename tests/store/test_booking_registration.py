@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.store.plant import Plant
+from tracenode.models.events import parse_event
 from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
 
@@ -155,3 +156,45 @@ def test_S2_one_output_twice_is_a_duplicate(plant: Plant) -> None:
     plant.refused(
         TraceStatus.DuplicateIdentifier, "transform", inputs=[{"item": "L1"}], outputs=outputs
     )
+
+
+def test_S11_a_map_that_leaves_out_an_input_is_refused() -> None:
+    plant = Plant()
+    plant.make("PUMP P1", "PUMP P2")
+    receipt = plant.refused(
+        TraceStatus.MalformedRequest,
+        "transform",
+        inputs=[{"item": "P1"}, {"item": "P2"}],
+        outputs=[{"item": "C1", "material": "CAR"}],
+        map=[{"output": 0, "input": 0}],
+    )
+    assert "an output for every input" in receipt.text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {
+            "type": "transform",
+            "inputs": [{"item": "L2"}],
+            "outputs": [{"item": "L1", "material": "STEEL"}],
+        },
+        {"type": "split", "lot": "L2", "child": "L1"},
+        {
+            "type": "merge",
+            "lots": [{"item": "L2"}, {"item": "L3"}],
+            "item": "L1",
+            "material": "STEEL",
+        },
+    ],
+    ids=lambda fields: str(fields["type"]),
+)
+def test_S6_a_number_that_comes_again_closes_no_cycle_with_its_former_uses(
+    fields: dict[str, object],
+) -> None:
+    plant = Plant()
+    made = plant.ok("receive", item="L1", material="STEEL")
+    plant.make("STEEL L2", "STEEL L3")
+    used = plant.ok("consume", item="L2", lot="L1")
+    plant.ok("void", record=made.record, reason="typo", acknowledged=[used.record])
+    plant.refused(TraceStatus.WouldCloseCycle, parse_event(fields))

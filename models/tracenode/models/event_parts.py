@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+)
 
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.quantities import Quantity
@@ -12,9 +20,11 @@ from tracenode.models.quantities import Quantity
 __all__ = [
     "MAX_INPUTS",
     "AtStation",
+    "Count",
     "EventBase",
     "Frozen",
     "Measurement",
+    "Moment",
     "Output",
     "Portion",
     "Reference",
@@ -30,6 +40,23 @@ MAX_INPUTS: Final = 10_000
 
 Text = Annotated[str, Field(max_length=MAX_FIELD)]
 Reference = Annotated[str, Field(max_length=MAX_REFERENCE)]
+
+
+MAX_INTEGER: Final = 2**63 - 1
+"""What a column of the store holds."""
+
+
+def _in_calendar(moment: datetime) -> datetime:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time in the years 1 to 9999 of UTC") from None
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_calendar)]
+"""An instant that can be told in UTC."""
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 
 
 class Frozen(BaseModel):
@@ -75,10 +102,10 @@ class EventBase(Frozen):
     """What every event says. `event_time` None means: when the server hears of it (and is
     recorded as such); `source_seq` is the order at the device."""
 
-    event_time: AwareDatetime | None = None
+    event_time: Moment | None = None
     station: Text = Field(default="", validate_default=True)
     device: Text = ""
-    source_seq: int | None = Field(default=None, ge=0)
+    source_seq: Count | None = None
     operator: Text = ""
     order: Text = ""
 

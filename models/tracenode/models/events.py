@@ -7,16 +7,19 @@ what a scanner read. Recording resolves each to one public id and refuses what d
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import Field, TypeAdapter, field_validator
 
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.event_parts import (
     MAX_INPUTS,
     AtStation,
+    Count,
     EventBase,
     Measurement,
+    Moment,
     Output,
     Portion,
     Reference,
@@ -72,7 +75,7 @@ class Register(EventBase):
     item: Reference
     material: Text
     quantity: Quantity | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class Receive(EventBase):
@@ -82,7 +85,7 @@ class Receive(EventBase):
     item: Reference
     material: Text
     quantity: Quantity | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     supplier: Text = ""
 
 
@@ -120,7 +123,7 @@ class Complete(AtStation):
     evaluation: Evaluation
     failure_code: Text = ""
     step: Text = ""
-    cycle_time_ms: int | None = Field(default=None, ge=0)
+    cycle_time_ms: Count | None = None
     measurements: tuple[Measurement, ...] = Field(default=(), max_length=1000)
 
 
@@ -313,6 +316,15 @@ class Master(EventBase):
     key: Text
     data: dict[str, Any] | None
 
+    @field_validator("data")
+    @classmethod
+    def _can_be_kept(cls, data: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"plain JSON: {error}") from error
+        return data
+
 
 class Gap(EventBase):
     """Something is known to be missing: a handshake sequence that jumped, a record FIFO that
@@ -320,9 +332,9 @@ class Gap(EventBase):
 
     type: Literal["gap"] = "gap"
     kind: Literal["handshake", "fifo", "bypass"]
-    expected: int | None = None
-    found: int | None = None
-    missing: int = Field(ge=0)
+    expected: Count | None = None
+    found: Count | None = None
+    missing: Count
     note: Text = ""
 
 

@@ -21,6 +21,7 @@ __all__ = ["ALIASES", "MAX_SCALE", "UNITS", "Quantity", "unit_code"]
 
 MAX_SCALE: Final = 12
 MAX_MANTISSA: Final = 2**63 - 1
+MAX_FIGURES: Final = len(str(MAX_MANTISSA))
 
 # UN/ECE Recommendation 20: code -> (dimension, factor to the dimension's base unit)
 UNITS: Final[dict[str, tuple[str, Fraction]]] = {
@@ -81,6 +82,50 @@ def unit_code(unit: str) -> str:
     return code
 
 
+def _shortest(number: Decimal) -> tuple[int, int]:
+    """Return the mantissa of a finite number and the smallest scale that holds it exactly.
+    `Decimal.normalize` would round it to the precision of the context."""
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    written = "".join(map(str, digits)).lstrip("0")
+    figures = written.rstrip("0")
+    if not figures:
+        return 0, 0
+    exponent += len(written) - len(figures)
+    whole = max(exponent, 0)
+    if len(figures) + whole <= MAX_FIGURES and -exponent <= MAX_SCALE:
+        mantissa = int(figures) * 10**whole
+        if mantissa <= MAX_MANTISSA:
+            return -mantissa if sign else mantissa, whole - exponent
+    expected = f"at most {MAX_SCALE} decimals and 18 digits"
+    raise MalformedRequest("quantity", expected, str(number)[:80])
+
+
+def _as_stored(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts of a quantity as equal quantities have them.
+
+    Raises:
+        ValueError: no quantity has them.
+    """
+    match parts:
+        case {"mantissa": int(mantissa), "scale": int(scale), "unit": str(unit), **more} if (
+            not more
+        ):
+            pass
+        case _:
+            return parts
+    fits = 0 <= scale <= MAX_SCALE and abs(mantissa) <= MAX_MANTISSA
+    if fits and unit in UNITS and (scale == 0 or mantissa % 10):
+        return parts
+    sign, figures = (1, str(-mantissa)) if mantissa < 0 else (0, str(mantissa))
+    try:
+        number = Decimal((sign, tuple(map(int, figures)), -scale))
+        mantissa, scale = _shortest(number)
+        return {"mantissa": mantissa, "scale": scale, "unit": unit_code(unit)}
+    except TraceError as error:
+        raise ValueError(str(error)) from error
+
+
 class Quantity(BaseModel):
     """`mantissa` x 10^-`scale` of `unit`. Equal quantities of one unit are equal objects: the
     scale is the smallest that holds the value. In JSON it is one string, such as "1.25 KGM"."""
@@ -105,17 +150,8 @@ class Quantity(BaseModel):
             raise MalformedRequest("quantity", "a decimal number", repr(value)) from None
         if not number.is_finite():
             raise MalformedRequest("quantity", "a finite number", repr(value))
-        number = number.normalize()
-        sign, digits, exponent = number.as_tuple()
-        assert isinstance(exponent, int)
-        mantissa = int("".join(map(str, digits)) or "0") * (-1 if sign else 1)
-        if exponent > 0:
-            mantissa, exponent = (mantissa * 10**exponent if exponent <= 18 else 10**19), 0
-        if abs(mantissa) > MAX_MANTISSA or -exponent > MAX_SCALE:
-            raise MalformedRequest(
-                "quantity", f"at most {MAX_SCALE} decimals and 18 digits", str(value)
-            )
-        return cls(mantissa=mantissa, scale=-exponent, unit=unit_code(unit))
+        mantissa, scale = _shortest(number)
+        return cls(mantissa=mantissa, scale=scale, unit=unit_code(unit))
 
     @classmethod
     def stored(cls, mantissa: int, scale: int, unit: str) -> Quantity:
@@ -160,6 +196,8 @@ class Quantity(BaseModel):
                 return cls.of(number, unit)
             except TraceError as error:
                 raise ValueError(str(error)) from error
+        if isinstance(value, dict):
+            value = _as_stored(value)
         return handler(value)
 
     @model_serializer

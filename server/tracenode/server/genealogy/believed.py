@@ -65,8 +65,10 @@ def _source(table: str, form: str, row: str, anchor: str, lens: Lens) -> Source:
             Span.Now: f"{row}.until={INF}{zero}",
             Span.At: f"{row}.until>:T{zero}",
             Span.Ever: f"{row}.until>{row}.at{zero}",
+            Span.Begun: "",
         }[lens.span]
-        conditions.append(holds if lens.live else f"({holds} OR {row}.uev>:K{zero})")
+        if holds:
+            conditions.append(holds if lens.live else f"({holds} OR {row}.uev>:K{zero})")
         if not lens.live:
             until = f"iif({row}.uev<=:K,{row}.until,{INF})"
     return Source(table, tuple(conditions), until)

@@ -97,7 +97,7 @@ def _rows_sql(table: str, columns: str, lens: Lens) -> str:
 
 
 def _station(reading: Reading, item: int, moment: Moment) -> str:
-    lens = lens_of(moment, Span.Ever)
+    lens = lens_of(moment, Span.Begun)
     rows = reading.rows(
         f"SELECT s.name FROM ({_rows_sql('visit', 'x.at, x.ev, x.station', lens)}) v"
         " JOIN station s ON s.id=v.station ORDER BY v.at DESC, v.ev DESC LIMIT 1",
@@ -108,7 +108,7 @@ def _station(reading: Reading, item: int, moment: Moment) -> str:
 
 def _life(reading: Reading, item: int, moment: Moment) -> list[dict[str, Any]]:
     """The fields of the events that made the item's states, oldest first."""
-    lens = lens_of(moment, Span.Ever)
+    lens = lens_of(moment, Span.Begun)
     rows = reading.rows(
         f"{_rows_sql('life', 'x.at AS at, x.ev AS ev', lens)} ORDER BY at, ev",
         {"item": item, **moment.parameters},

@@ -136,7 +136,7 @@ def _registered_sql(lens: Lens) -> str:
 
 def received(reading: Reading, ids: Sequence[int], moment: Moment) -> set[int]:
     """Return those of some items that came by a receipt."""
-    sql = _registered_sql(Lens(Span.Ever, moment.live, bounded=False))
+    sql = _registered_sql(Lens(Span.Begun, moment.live, bounded=False))
     found: set[int] = set()
     for chunk in chunks(ids):
         found.update(reading.array(sql, {"ids": json.dumps(chunk), "K": moment.known}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -25,6 +25,9 @@ class Span(Enum):
     """Those that hold at `as_of`."""
     Ever = "ever"
     """All; with `as_of`, those that had begun by then."""
+    Begun = "begun"
+    """As Ever, and also those that ended at the instant at which they began: no path leads over
+    one, but what its record says of the item counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,11 @@ def moment_of(reading: Reading, question: Question) -> Moment:
 def _micros(field: str, time: datetime) -> int:
     if time.tzinfo is None:
         raise MalformedRequest(field, "a time with its zone", time.isoformat())
-    return microseconds(time)
+    try:
+        return microseconds(time.astimezone(UTC))
+    except OverflowError:
+        expected = "a time in the years 1 to 9999 of UTC"
+        raise MalformedRequest(field, expected, time.isoformat()) from None
 
 
 def _position_by(reading: Reading, time: int, head: int) -> int:

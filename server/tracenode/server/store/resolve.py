@@ -20,6 +20,7 @@ __all__ = [
     "Found",
     "candidates",
     "checked_reference",
+    "former_number",
     "lookup",
     "parsed",
     "public_id",
@@ -174,18 +175,32 @@ def _existing(rows: Iterable[tuple[Any, ...]]) -> list[Found]:
     return [_found(row) for row in rows if row[-1] is not None]
 
 
+_NUMBER_LAST: Final = (
+    "SELECT i.id, i.last FROM type t CROSS JOIN item i WHERE t.scheme=? AND t.code=?"
+    " AND i.text=? AND i.type=t.id AND i.gen=? AND i.state_of IS NULL"
+)
+
+
+def _key(identity: Identity) -> tuple[str, str, str, int]:
+    return identity.scheme, identity.part, identity.text, identity.generation
+
+
 def row_of(connection: sqlite3.Connection, public: str) -> tuple[int, int]:
     """Return (number, newest event time of its intervals) of a recorded public id, whether its
     registration is valid or not."""
     identity = parsed(public)
     assert identity is not None, f"not a public id: {public!r}"
-    row = connection.execute(
-        "SELECT i.id, i.last FROM type t CROSS JOIN item i WHERE t.scheme=? AND t.code=?"
-        " AND i.text=? AND i.type=t.id AND i.gen=? AND i.state_of IS NULL",
-        (identity.scheme, identity.part, identity.text, identity.generation),
-    ).fetchone()
+    row = connection.execute(_NUMBER_LAST, _key(identity)).fetchone()
     assert row is not None, f"no item has the recorded id {public!r}"
     return int(row[0]), int(row[1])
+
+
+def former_number(connection: sqlite3.Connection, public: str) -> int | None:
+    """Return the number of an item that was ever registered, void or not; None for no such."""
+    identity = parsed(public)
+    assert identity is not None, f"not a public id: {public!r}"
+    row = connection.execute(_NUMBER_LAST, _key(identity)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def public_id(connection: sqlite3.Connection, number: int) -> str:

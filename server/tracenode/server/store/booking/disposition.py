@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tracenode.models.errors import MalformedRequest, UnknownRecord
 from tracenode.models.event_parts import MAX_INPUTS
 from tracenode.models.events import Hold, Release, Scrap, Ship
@@ -20,6 +22,14 @@ from tracenode.server.store.schema import INF
 __all__ = ["hold", "release", "scrap", "ship"]
 
 
+_PACKED_THEN: Final = """
+WITH RECURSIVE t(n) AS (VALUES(:item)
+  UNION SELECT e.src FROM t CROSS JOIN edge e ON e.dst=t.n WHERE e.rel=3 AND e.at<=:at+0*t.n
+  UNION SELECT p.src FROM t CROSS JOIN edge_past p ON p.dst=t.n
+    WHERE p.rel=3 AND p.at<=:at+0*t.n AND p.until>:at+0*t.n)
+SELECT n FROM t WHERE n<>:item ORDER BY n"""
+
+
 def scrap(case: Case, event: Scrap) -> Decision:
     """The item leaves for good; what is installed in it stays in it.
 
@@ -31,7 +41,7 @@ def scrap(case: Case, event: Scrap) -> Decision:
 
 
 def ship(case: Case, event: Ship) -> Decision:
-    """Items leave the plant, and with them what is packed in them.
+    """Items leave the plant, and with them what is packed in them at the event time.
 
     Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped, ItemOnHold,
         MalformedRequest.
@@ -53,12 +63,7 @@ def ship(case: Case, event: Ship) -> Decision:
 
 
 def _packed_in(case: Case, item: Found) -> list[Found]:
-    numbers = case.connection.execute(
-        "WITH RECURSIVE t(n) AS (VALUES(?) UNION"
-        " SELECT e.src FROM t CROSS JOIN edge e ON e.dst=t.n WHERE e.rel=3)"
-        " SELECT n FROM t WHERE n<>? ORDER BY n",
-        (item.id, item.id),
-    ).fetchall()
+    numbers = case.connection.execute(_PACKED_THEN, {"item": item.id, "at": case.at}).fetchall()
     return [case.resolve(public_id(case.connection, number)) for (number,) in numbers]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tracenode.models.errors import DuplicateIdentifier, MalformedRequest
+from collections.abc import Iterable
+
+from tracenode.models.errors import DuplicateIdentifier, MalformedRequest, WouldCloseCycle
 from tracenode.models.events import Merge, Output, Portion, Receive, Register, Split, Transform
 from tracenode.models.items import ItemKind
 from tracenode.server.store.booking.checks import (
@@ -16,7 +18,9 @@ from tracenode.server.store.booking.checks import (
 )
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.identity import free_identity, known_material
-from tracenode.server.store.resolve import Found
+from tracenode.server.store.cycles import closes_cycle
+from tracenode.server.store.references import births, drawn
+from tracenode.server.store.resolve import Found, former_number
 from tracenode.server.store.routing import advice
 
 __all__ = ["merge", "receive", "register", "split", "transform"]
@@ -65,10 +69,11 @@ def _resolved(portions: tuple[Portion, ...], found: tuple[Found, ...]) -> tuple[
 
 
 def transform(case: Case, event: Transform) -> Decision:
-    """Inputs that are known, in process, loose and not held; outputs that are new.
+    """Inputs that are known, in process, loose and not held; outputs that are new. A map leaves
+    out no input and no output.
 
     Raises: as `register`, and ItemScrapped, PartAlreadyInstalled, ItemOnHold, UnitMismatch,
-        MalformedRequest.
+        MalformedRequest, WouldCloseCycle.
     """
     found = _inputs(case, "inputs", event.inputs)
     require_order(case, event.order)
@@ -83,7 +88,29 @@ def transform(case: Case, event: Transform) -> Decision:
         require_unit_of_measure(case, item, portion.quantity)
     _check_map(case, event, found)
     update = {"inputs": _resolved(event.inputs, found), "outputs": tuple(outputs)}
-    return Decision(resolved(event, **update), outputs[0].item)
+    recorded = resolved(event, **update)
+    _require_acyclic(case, recorded, found)
+    return Decision(recorded, outputs[0].item)
+
+
+def _require_acyclic(
+    case: Case, recorded: Transform | Split | Merge, found: Iterable[Found]
+) -> None:
+    """Refuse edges that close a cycle: WouldCloseCycle. What is made may have been used before,
+    where an earlier registration of it was voided and its uses were not."""
+    inputs = {item.public: item for item in found}
+    former: dict[str, int] = {}
+    for public, _ in births(recorded):
+        number = former_number(case.connection, public)
+        if number is not None:
+            former[public] = number
+    if not former:
+        return
+    for edge in drawn(recorded):
+        if edge.output in former:
+            made, used = former[edge.output], inputs[edge.input].id
+            if closes_cycle(case.connection, made, used, case.at):
+                raise WouldCloseCycle(edge.output, edge.input)
 
 
 def _check_map(case: Case, event: Transform, found: tuple[Found, ...]) -> None:
@@ -106,12 +133,16 @@ def _check_map(case: Case, event: Transform, found: tuple[Found, ...]) -> None:
     without = set(range(len(event.outputs))) - {share.output for share in event.map}
     if without:
         raise MalformedRequest("map", "an input for every output", f"none for {min(without)}")
+    unused = set(range(len(found))) - {share.input for share in event.map}
+    if unused:
+        raise MalformedRequest("map", "an output for every input", f"none for {min(unused)}")
 
 
 def split(case: Case, event: Split) -> Decision:
     """A lot in process and not held; the child is a new lot of the same material (S10).
 
-    Raises: as `register`, and ItemScrapped, ItemOnHold, UnitMismatch, MalformedRequest.
+    Raises: as `register`, and ItemScrapped, ItemOnHold, UnitMismatch, MalformedRequest,
+        WouldCloseCycle.
     """
     parent = usable(case, event.lot)
     require_kind("lot", parent, _DIVISIBLE, "a lot: a serialised unit is never split")
@@ -120,6 +151,7 @@ def split(case: Case, event: Split) -> Decision:
     require_no_hold(case, (parent,))
     require_unit_of_measure(case, parent, event.quantity)
     recorded = resolved(event, lot=parent.public, child=child)
+    _require_acyclic(case, recorded, (parent,))
     return Decision(recorded, child)
 
 
@@ -139,4 +171,6 @@ def merge(case: Case, event: Merge) -> Decision:
     for item, portion in zip(found, event.lots, strict=True):
         require_unit_of_measure(case, item, portion.quantity)
     update = {"lots": _resolved(event.lots, found), "item": new}
-    return Decision(resolved(event, **update), new)
+    recorded = resolved(event, **update)
+    _require_acyclic(case, recorded, found)
+    return Decision(recorded, new)
