@@ -254,10 +254,8 @@ STATION = ObjectType(
             Field("CycleTime", "Double", "Duration of the last operation, in seconds."),
             unit=Unit("SEC", "s", "second [unit of time]"),
         ),
-        Variable(Field("CountOK", "UInt32", "Operations ended with OK since the server's start.")),
-        Variable(
-            Field("CountNotOK", "UInt32", "Operations ended with NotOK since the server's start.")
-        ),
+        Variable(Field("CountOK", "UInt32", "Operations ended with OK that are not voided.")),
+        Variable(Field("CountNotOK", "UInt32", "Operations ended with NotOK that are not voided.")),
         Variable(Field("RecentItemIds", "String[16]", "The last items, the newest first.")),
         Component("CurrentItem", CURRENT_ITEM.name, "The item in process."),
         Component(

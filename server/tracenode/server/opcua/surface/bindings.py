@@ -10,11 +10,13 @@ from tracenode.models.config import Config
 from tracenode.server.opcua.gateway import MethodGateway
 from tracenode.server.opcua.ids import ua_status
 from tracenode.server.opcua.surface.keys import model_id
+from tracenode.server.opcua.surface.methods.assembly import AssemblyMethods
 from tracenode.server.opcua.surface.methods.booking import BOUNDS
+from tracenode.server.opcua.surface.methods.desk import StationDesk
 from tracenode.server.opcua.surface.methods.logbook import LogMethods
 from tracenode.server.opcua.surface.methods.offices import QualityMethods, StockMethods
+from tracenode.server.opcua.surface.methods.operations import OperationMethods
 from tracenode.server.opcua.surface.methods.queries import QUERY_BOUNDS, QueryMethods
-from tracenode.server.opcua.surface.methods.stations import StationMethods
 from tracenode.server.trace import Trace
 
 __all__ = ["bind_methods"]
@@ -27,10 +29,12 @@ def bind_methods(gateway: MethodGateway, trace: Trace, config: Config) -> None:
     """Bind every method that the server offers."""
     if config.opcua.refusal_status_code == "Uncertain":
         gateway.refusal_code = ua_status(StatusCodes.Uncertain)
-    stations = StationMethods(trace, {station.id: station for station in config.stations})
+    desk = StationDesk(trace, {station.id: station for station in config.stations})
+    operations = OperationMethods(desk)
     station_type = model_id("TraceStationType")
-    gateway.bind_type(station_type, stations.handlers, bounds=BOUNDS, needs_request_id=True)
-    gateway.bind_type(station_type, {"CheckItem": stations.check_item})
+    for handlers in (operations.handlers, AssemblyMethods(desk).handlers):
+        gateway.bind_type(station_type, handlers, bounds=BOUNDS, needs_request_id=True)
+    gateway.bind_type(station_type, {"CheckItem": operations.check_item})
     for type_name, handlers in (
         ("TraceQualityType", QualityMethods(trace).handlers),
         ("TraceStockType", StockMethods(trace).handlers),
