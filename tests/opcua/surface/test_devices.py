@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from asyncua.client.client import Client
@@ -123,8 +124,8 @@ async def test_a_monitored_reading_is_notified(plant: Plant, client: Client) -> 
     seen: list[float] = []
 
     class Watch:
-        def datachange_notification(self, node: object, value: float, data: object) -> None:
-            seen.append(value)
+        def datachange_notification(self, node: object, val: Any, data: object) -> None:
+            seen.append(val)
 
     subscription = await client.create_subscription(50, Watch())
     plant.surface.show([force(1.0)])

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asyncua.client.client import Client
@@ -114,8 +115,8 @@ async def test_an_item_that_is_watched_changes_with_the_commit(
     seen: list[int] = []
 
     class Watch:
-        def datachange_notification(self, node: object, value: int, data: object) -> None:
-            seen.append(value)
+        def datachange_notification(self, node: object, val: Any, data: object) -> None:
+            seen.append(val)
 
     subscription = await client.create_subscription(50, Watch())
     await subscription.subscribe_data_change(client.get_node(site(f"Item/{item}#State")))

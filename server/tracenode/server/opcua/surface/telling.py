@@ -146,7 +146,8 @@ def _object(action: Action, biz_step: str, disposition: str, item: str) -> _Word
 
 
 def _operation(event: events.Complete | events.Abort | events.Measure) -> _Words:
-    verdict, disposition, own = Evaluation.Undefined, "in_progress", dict[str, Any]()
+    verdict, disposition = Evaluation.Undefined, "in_progress"
+    own: dict[str, Any]
     match event:
         case events.Complete():
             verdict = event.evaluation
@@ -208,7 +209,8 @@ def _transformation(
     came_out: list[tuple[str, Quantity | None]] = []
     match event:
         case events.Consume():
-            lot, went_in, came_out = event.lot, [(event.lot, event.quantity)], [(event.item, None)]
+            lot, went_in = event.lot, [(event.lot, event.quantity)]
+            came_out = [(event.item, None)]
         case events.Split():
             lot, went_in = event.lot, [(event.lot, event.quantity)]
             came_out = [(event.child, event.quantity)]
