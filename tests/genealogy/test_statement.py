@@ -214,3 +214,15 @@ def test_holds_are_shown_as_they_reach(tree: Plant) -> None:
     tree.ok("hold", item="A", reason="look")
     on_hold = {short(node.item): node.on_hold for node in made_of(tree, "U").nodes}
     assert on_hold == {"U": False, "A": True, "B": False, "C": False, "D": False}
+
+
+def test_what_is_packed_in_a_unit_says_nothing_of_its_own_origin() -> None:
+    plant = Plant()
+    plant.make("CAR U")
+    plant.ok("receive", item="P", material="PUMP")
+    assert made_of(plant, "U").statement.frontier == ("sn:CAR:U",)
+    plant.ok("pack", container="U", item="P")
+    assert made_of(plant, "U").statement.frontier == ("sn:CAR:U",)
+    assert made_of(plant, "U", max_depth=0).statement.frontier == ("sn:CAR:U",)
+    plant.ok("assemble", parent="U", part="P")
+    assert made_of(plant, "U").statement.complete

@@ -1,7 +1,8 @@
 """Where a trace ends, and what became of what it found (SEMANTICS S7, S19).
 
-Ingredients: the trace ends at a unit or lot that nothing went into. Where it came by a receipt the
-end is closed, else open: it was registered or made here, and from what is not recorded.
+Ingredients: the trace ends at a unit or lot that nothing went into; what is only packed in it did
+not. Where it came by a receipt the end is closed, else open: it was registered or made here, and
+from what is not recorded.
 
 Where used: the trace ends at a unit or lot that is part of nothing now; a container or carrier is
 a place and no end itself. The end is closed where the item is shipped or scrapped, alone or inside
@@ -31,7 +32,8 @@ LEFT: dict[ItemState, HitMark] = {
 
 def leaves(walked: Walked, facts: Mapping[int, Fact]) -> list[int]:
     """Return the units and lots of an ingredients walk that nothing went into, unordered."""
-    made = {link.dst for link in (*walked.links, *walked.omitted)} | walked.unseen
+    links = (*walked.links, *walked.omitted)
+    made = {link.dst for link in links if link.relation is not Relation.Contain} | walked.unseen
     return [item for item in walked.depth if item not in made and facts[item].kind not in PLACES]
 
 
