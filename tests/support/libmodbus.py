@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.support.peers import require
 from tests.support.waiting import eventually
 
-__all__ = ["LINE_TIMEOUT", "mbpoll", "peer", "rtu_slave", "serial_line", "tcp_slave"]
+__all__ = ["LINE_TIMEOUT", "executable", "mbpoll", "peer", "rtu_slave", "serial_line", "tcp_slave"]
 
 SOURCES = Path(__file__).parent.parent / "peers"
 COMPILE_TIMEOUT = 60.0
@@ -26,7 +26,7 @@ LINE_TIMEOUT = 10.0
 
 
 @cache
-def _executable(name: str) -> Path:
+def executable(name: str) -> Path:
     """Compile tests/peers/NAME.c, once for each state of its source."""
     for tool in ("gcc", "pkg-config"):
         require(shutil.which(tool) is not None, f"{tool} is not installed")
@@ -76,7 +76,7 @@ async def _process(*command: str | Path, ready: str) -> AsyncIterator[str]:
 @asynccontextmanager
 async def peer(name: str, *arguments: str) -> AsyncIterator[str]:
     """Run tests/peers/NAME.c; give what it says after "ready"."""
-    async with _process(_executable(name), *arguments, ready="ready") as said:
+    async with _process(executable(name), *arguments, ready="ready") as said:
         yield said
 
 

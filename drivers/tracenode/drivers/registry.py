@@ -12,15 +12,18 @@ devices can share what they must (a bus, a session):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracenode.drivers.driver import Driver
-from tracenode.models.config import DeviceConfig
+from tracenode.models.config import DeviceConfig, StationConfig
 from tracenode.models.errors import ConfigError, ConfigProblem
+
+if TYPE_CHECKING:
+    from tracenode.drivers.mailbox.station import Booker
 
 __all__ = ["GROUP", "Drivers", "Make", "installed_drivers"]
 
@@ -31,7 +34,7 @@ Make: TypeAlias = Callable[[DeviceConfig, str], Driver]
 hardware; raises ConfigError with every fault of the table."""
 
 
-def _readers() -> dict[str, Make]:
+def _readers(drivers: Drivers) -> dict[str, Make]:
     from tracenode.drivers.rfid.configured import configured_rfid
     from tracenode.drivers.scanner.configured import Claims, configured_scanner
 
@@ -42,15 +45,15 @@ def _readers() -> dict[str, Make]:
     }
 
 
-def _modbus() -> dict[str, Make]:
+def _modbus(drivers: Drivers) -> dict[str, Make]:
+    from tracenode.drivers.mailbox.configured import configured_modbus
     from tracenode.drivers.modbus.guard import Links
-    from tracenode.drivers.modbus.poller import modbus_device
 
-    links = Links()
-    return {"modbus": lambda config, at: modbus_device(config, links, at)}
+    links, stations, booker = Links(), drivers.stations, drivers.booker
+    return {"modbus": lambda config, at: configured_modbus(config, links, stations, booker, at)}
 
 
-BUILT_IN: Final[dict[str, Callable[[], dict[str, Make]]]] = {
+BUILT_IN: Final[dict[str, Callable[[Drivers], dict[str, Make]]]] = {
     "modbus": _modbus,
     "rfid": _readers,
     "scanner": _readers,
@@ -69,9 +72,14 @@ def installed_drivers() -> Sequence[str]:
 
 
 class Drivers:
-    """Makes the drivers of one server."""
+    """Makes the drivers of one server. `stations` and `booker` are for the register mailboxes;
+    without a booker (a check of the configuration) they are checked and not served."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, stations: Iterable[StationConfig] = (), booker: Booker | None = None
+    ) -> None:
+        self.stations = {station.id: station for station in stations}
+        self.booker = booker
         self._makes: dict[str, Make] = {}
 
     def make(self, config: DeviceConfig, at: str = "") -> Driver:
@@ -89,7 +97,7 @@ class Drivers:
     def _load(self, config: DeviceConfig, where: str) -> dict[str, Make]:
         name = config.driver
         if name in BUILT_IN:
-            return BUILT_IN[name]()
+            return BUILT_IN[name](self)
         if name not in _foreign():
             names = installed_drivers()
             near = get_close_matches(name, names, 1)

@@ -7,23 +7,39 @@ have their most significant word first. Offsets count registers from the area's 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, IntFlag
-from typing import Final
+from typing import Final, NamedTuple
 
-from tracenode.models.errors import MalformedRequest
+from tracenode.drivers.mailbox.words import (
+    ID_CHARACTERS,
+    characters,
+    check_value,
+    digest_of,
+    float32,
+    read_id,
+    read_text,
+    signed,
+    text_registers,
+)
+from tracenode.models.errors import BadTelegram, MalformedRequest, UnitMismatch
 
 __all__ = [
     "ACK_SEQ",
     "AREA_B_SIZE",
     "BOOT",
+    "B_BOOT",
+    "B_EPOCH",
     "HEAD_SEQ",
     "HEARTBEAT",
     "ID_CHARACTERS",
     "MAGIC",
+    "MAX_MEASUREMENTS",
+    "PATTERN",
     "PAYLOAD",
+    "STATUS",
     "VERSION",
     "Answer",
     "Code",
@@ -33,27 +49,24 @@ __all__ = [
     "Request",
     "Result",
     "ServerBits",
-    "crc16",
 ]
 
 MAGIC: Final = 0x5452
 VERSION: Final = 1
 PATTERN: Final = 0x0102_0304
-ID_CHARACTERS: Final = 64
 REASON_CHARACTERS: Final = 40
+UNIT_CHARACTERS: Final = 4
 MAX_MEASUREMENTS: Final = 40
 
 # Area A, written by the controller
 STATION, HEARTBEAT, STATUS, BOOT, HEAD_SEQ, PAYLOAD = 4, 5, 6, 7, 8, 9
 ID1, ID2, ID3, COUNT = 25, 58, 91, 124
 # Area B, written by the server
-B_HEARTBEAT, B_STATUS, B_EPOCH, B_BOOT, RESULT = 4, 5, 6, 7, 8
+B_EPOCH, B_BOOT, RESULT = 6, 7, 8
 ASSIGNED, REASON_TEXT, ACK_SEQ = 14, 47, 68
 AREA_B_SIZE: Final = 69
 
-SUBSTITUTE: Final = "\x1a"
-"""Stands for a character that is not ASCII (ISO/IEC 646 SUB), so that the id is refused and the
-journal can still hold it."""
+SWAPS: Final = {0x0304_0102: "words", 0x0201_0403: "bytes", 0x0403_0201: "words and bytes"}
 
 
 class Code(IntEnum):
@@ -74,6 +87,31 @@ class Code(IntEnum):
     RecordMeasurements = 13
     ConsumeMaterial = 14
     BindCarrier = 15
+
+
+class Uses(NamedTuple):
+    """Which fields a request code reads; what it does not use may hold anything."""
+
+    ids: int = 0
+    quantity: bool = False
+    measurements: bool = False
+
+
+USES: Final[Mapping[int, Uses]] = {
+    Code.CheckIn: Uses(1),
+    Code.CompleteItem: Uses(1, measurements=True),
+    Code.InstallPart: Uses(2, quantity=True),
+    Code.RemovePart: Uses(2),
+    Code.ReplacePart: Uses(3),
+    Code.RegisterItem: Uses(3, quantity=True),
+    Code.SetDisposition: Uses(1),
+    Code.Pack: Uses(2),
+    Code.Unpack: Uses(2),
+    Code.AbortItem: Uses(1),
+    Code.RecordMeasurements: Uses(1, measurements=True),
+    Code.ConsumeMaterial: Uses(2, quantity=True),
+    Code.BindCarrier: Uses(2),
+}
 
 
 class Result(IntEnum):
@@ -108,6 +146,8 @@ class ServerBits(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class MeasuredValue:
+    """One measurement. `value` is the shortest decimal that is the same float32."""
+
     number: int
     evaluation: int
     value: float
@@ -137,11 +177,17 @@ class Request:
 
     @property
     def at(self) -> datetime | None:
-        """Time of the event, None where the controller gave none."""
+        """Time of the event, None where the controller gave none.
+
+        Raises:
+            MalformedRequest: more than 999 milliseconds.
+        """
         if not self.seconds:
             return None
+        if self.milliseconds > 999:
+            raise MalformedRequest("milliseconds", "0 to 999", str(self.milliseconds))
         return datetime.fromtimestamp(self.seconds, UTC).replace(
-            microsecond=min(self.milliseconds, 999) * 1000
+            microsecond=self.milliseconds * 1000
         )
 
 
@@ -158,42 +204,15 @@ class Answer:
     assigned: str = ""
     text: str = ""
 
-    def registers(self) -> list[int]:
-        """Return offsets 7 to 67; the sequence is written after them, in a write of its own."""
-        high, low = divmod(self.transaction & 0xFFFF_FFFF, 0x1_0000)
-        return [
-            self.boot,
-            int(self.result),
-            self.reason,
-            self.step,
-            self.recipe,
-            high,
-            low,
-            *_id_registers(self.assigned),
-            *_text_registers(self.text, REASON_CHARACTERS, counted=True),
-        ]
-
-    @classmethod
-    def read(cls, area_b: Sequence[int]) -> Answer:
-        """Read an answer out of the whole area B, as a controller does."""
-        return cls(
-            boot=area_b[B_BOOT],
-            result=Result(area_b[RESULT]),
-            reason=area_b[9],
-            step=area_b[10],
-            recipe=area_b[11],
-            transaction=area_b[12] << 16 | area_b[13],
-            assigned=_text(area_b, ASSIGNED, ID_CHARACTERS, "assigned id"),
-            text=_text(area_b, REASON_TEXT, REASON_CHARACTERS, "reason text"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Area A of one station: `measurements` (0 to 40) fixes its length; `crc`: it is checked."""
+    """The areas of one station. `measurements` (0 to 40) fixes the length of area A; `crc`: it is
+    checked; `low_word_first`: the controller keeps 32-bit values the other way round."""
 
     measurements: int = 0
     crc: bool = True
+    low_word_first: bool = False
 
     @property
     def crc_at(self) -> int:
@@ -208,56 +227,76 @@ class Layout:
     def size(self) -> int:
         return self.tail + 1
 
+    # ------------------------------------------------------------ area A
     def identify(self, head: Sequence[int], station: int) -> None:
         """Check offsets 0 to 4 of area A.
 
         Raises:
-            MalformedRequest: not a handshake area, another version, swapped words, or the area of
+            BadTelegram: not a handshake area, another version, swapped words, or the area of
                 another station.
         """
         if head[0] != MAGIC:
-            raise MalformedRequest("magic", f"0x{MAGIC:04X}", f"0x{head[0]:04X}")
+            hint = " (not a handshake area yet)" if not any(head[:5]) else ""
+            raise BadTelegram(f"magic 0x{MAGIC:04X} at A+0", f"0x{head[0]:04X}{hint}")
         if head[1] >> 8 != VERSION:
-            raise MalformedRequest("layout version", str(VERSION), str(head[1] >> 8))
-        pattern = head[2] << 16 | head[3]
+            raise BadTelegram(f"layout version {VERSION} in the high byte of A+1", hex(head[1]))
+        pattern = self._wide(head, 2)
         if pattern != PATTERN:
-            swapped = {0x0304_0102: "words", 0x0201_0403: "bytes", 0x0403_0201: "words and bytes"}
-            hint = f" ({swapped[pattern]} are swapped)" if pattern in swapped else ""
-            raise MalformedRequest("test pattern", f"0x{PATTERN:08X}", f"0x{pattern:08X}{hint}")
+            hint = f" ({SWAPS[pattern]} are swapped)" if pattern in SWAPS else ""
+            raise BadTelegram(f"pattern 0x{PATTERN:08X} at A+2", f"0x{pattern:08X}{hint}")
         if head[4] != station:
-            raise MalformedRequest("station number", str(station), str(head[4]))
+            raise BadTelegram(f"station number {station} at A+4", str(head[4]))
+
+    def digest(self, area: Sequence[int]) -> bytes:
+        """Return the digest of a payload: offsets 9 to 124+4n of area A, so without the status."""
+        return digest_of(area[PAYLOAD : self.crc_at])
 
     def read(self, area: Sequence[int]) -> Request:
-        """Decode the payload of a whole area A.
+        """Decode the payload of a whole area A, as far as its request code uses it.
 
         Raises:
             MalformedRequest: a wrong checksum, a length or a count out of range.
+            InvalidIdentifier: an id that is not ASCII.
+            UnitMismatch: a unit of measure that is not ASCII.
         """
         if self.crc:
-            expected = crc16(area[PAYLOAD : self.crc_at])
+            expected = check_value(area[PAYLOAD : self.crc_at])
             if area[self.crc_at] != expected:
                 raise MalformedRequest("CRC", f"0x{expected:04X}", f"0x{area[self.crc_at]:04X}")
-        used = area[COUNT]
-        if used > self.measurements:
-            raise MalformedRequest("measurements used", f"at most {self.measurements}", str(used))
+        uses = USES.get(area[9], Uses())
+        ids = [read_id(area, at, f"Id{i}") for i, at in enumerate((ID1, ID2, ID3)[: uses.ids], 1)]
+        unit = ""
+        if uses.quantity:
+            unit = characters(area[20:22]).rstrip("\0")
+            if not unit.isascii():
+                raise UnitMismatch("ASCII characters at A+20", unit)
         return Request(
             code=area[9],
             evaluation=area[10],
             step=area[11],
             recipe=area[12],
             cycle=area[13],
-            seconds=area[14] << 16 | area[15],
+            seconds=self._wide(area, 14),
             milliseconds=area[16],
-            quantity=_int32(area[17], area[18]),
-            scale=area[19],
-            unit=_characters(area[20:22]).rstrip("\0"),
+            quantity=signed(self._wide(area, 17)) if uses.quantity else 0,
+            scale=area[19] if uses.quantity else 0,
+            unit=unit,
             position=area[22],
             reason=area[23],
             operator=area[24],
-            id1=_text(area, ID1, ID_CHARACTERS, "Id1"),
-            id2=_text(area, ID2, ID_CHARACTERS, "Id2"),
-            id3=_text(area, ID3, ID_CHARACTERS, "Id3"),
-            measurements=tuple(_measured(area[125 + 4 * i : 129 + 4 * i]) for i in range(used)),
+            id1=ids[0] if uses.ids > 0 else "",
+            id2=ids[1] if uses.ids > 1 else "",
+            id3=ids[2] if uses.ids > 2 else "",
+            measurements=self._measured(area) if uses.measurements else (),
+        )
+
+    def _measured(self, area: Sequence[int]) -> tuple[MeasuredValue, ...]:
+        used = area[COUNT]
+        if used > self.measurements:
+            raise MalformedRequest("measurements used", f"at most {self.measurements}", str(used))
+        return tuple(
+            MeasuredValue(area[at], area[at + 1], float32(self._wide(area, at + 2)))
+            for at in range(COUNT + 1, COUNT + 1 + 4 * used, 4)
         )
 
     def payload(self, request: Request) -> list[int]:
@@ -268,63 +307,61 @@ class Layout:
             request.step,
             request.recipe,
             request.cycle,
-            *divmod(request.seconds, 0x1_0000),
+            *self._pair(request.seconds),
             request.milliseconds,
-            *divmod(request.quantity & 0xFFFF_FFFF, 0x1_0000),
+            *self._pair(request.quantity & 0xFFFF_FFFF),
             request.scale,
-            *_text_registers(request.unit, 4, counted=False),
+            *text_registers(request.unit, UNIT_CHARACTERS)[1:],
             request.position,
             request.reason,
             request.operator,
-            *_id_registers(request.id1),
-            *_id_registers(request.id2),
-            *_id_registers(request.id3),
+            *text_registers(request.id1, ID_CHARACTERS),
+            *text_registers(request.id2, ID_CHARACTERS),
+            *text_registers(request.id3, ID_CHARACTERS),
             len(request.measurements),
         ]
         for measured in request.measurements:
             words += [measured.number, measured.evaluation]
-            words += struct.unpack(">HH", struct.pack(">f", measured.value))
+            words += self._pair(*struct.unpack(">I", struct.pack(">f", measured.value)))
         words += [0] * (self.crc_at - PAYLOAD - len(words))
-        return [*words, crc16(words) if self.crc else 0]
+        return [*words, check_value(words) if self.crc else 0]
 
+    # ------------------------------------------------------------ area B
+    def header(self, beat: int, bits: ServerBits, epoch: int) -> list[int]:
+        """Return offsets 0 to 6 of area B: what says that a server is there."""
+        return [MAGIC, VERSION << 8, *self._pair(PATTERN), beat, int(bits), epoch]
 
-def crc16(registers: Sequence[int]) -> int:
-    """Return the CRC-16/MODBUS of registers, high bytes first (Modbus over Serial Line 6.2.2)."""
-    crc = 0xFFFF
-    for byte in struct.pack(f">{len(registers)}H", *registers):
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
-    return crc
+    def answer(self, answer: Answer) -> list[int]:
+        """Return offsets 7 to 67; the sequence is written after them, in a write of its own."""
+        return [
+            answer.boot,
+            int(answer.result),
+            answer.reason,
+            answer.step,
+            answer.recipe,
+            *self._pair(answer.transaction & 0xFFFF_FFFF),
+            *text_registers(answer.assigned, ID_CHARACTERS),
+            *text_registers(answer.text, REASON_CHARACTERS),
+        ]
 
+    def read_answer(self, area_b: Sequence[int]) -> Answer:
+        """Decode the answer in a whole area B, as a controller does."""
+        return Answer(
+            boot=area_b[B_BOOT],
+            result=Result(area_b[RESULT]),
+            reason=area_b[9],
+            step=area_b[10],
+            recipe=area_b[11],
+            transaction=self._wide(area_b, 12),
+            assigned=read_text(area_b, ASSIGNED, ID_CHARACTERS, "assigned id"),
+            text=read_text(area_b, REASON_TEXT, REASON_CHARACTERS, "reason text"),
+        )
 
-def _int32(high: int, low: int) -> int:
-    value = high << 16 | low
-    return value - (1 << 32) if value >> 31 else value
+    # ------------------------------------------------------------ words
+    def _wide(self, words: Sequence[int], at: int) -> int:
+        first, second = words[at], words[at + 1]
+        return second << 16 | first if self.low_word_first else first << 16 | second
 
-
-def _measured(words: Sequence[int]) -> MeasuredValue:
-    (value,) = struct.unpack(">f", struct.pack(">HH", words[2], words[3]))
-    return MeasuredValue(words[0], words[1], value)
-
-
-def _characters(words: Sequence[int]) -> str:
-    raw = struct.pack(f">{len(words)}H", *words)
-    return "".join(chr(byte) if byte < 0x80 else SUBSTITUTE for byte in raw)
-
-
-def _text(area: Sequence[int], at: int, limit: int, field: str) -> str:
-    length = area[at]
-    if length > limit:
-        raise MalformedRequest(f"{field} length", f"at most {limit} characters", str(length))
-    return _characters(area[at + 1 : at + 1 + limit // 2])[:length]
-
-
-def _id_registers(text: str) -> list[int]:
-    return _text_registers(text, ID_CHARACTERS, counted=True)
-
-
-def _text_registers(text: str, limit: int, *, counted: bool) -> list[int]:
-    raw = text.encode("ascii", errors="replace")[:limit]
-    words = struct.unpack(f">{limit // 2}H", raw.ljust(limit, b"\0"))
-    return [len(raw), *words] if counted else list(words)
+    def _pair(self, value: int) -> list[int]:
+        high, low = divmod(value, 0x1_0000)
+        return [low, high] if self.low_word_first else [high, low]

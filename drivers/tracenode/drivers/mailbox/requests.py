@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -15,12 +14,12 @@ from tracenode.models.config import StationConfig
 from tracenode.models.errors import MalformedRequest, TraceError
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.events import TraceEvent, parse_event
-from tracenode.models.identifiers import Identity
+from tracenode.models.identifiers import MAX_TEXT, Identity
 from tracenode.models.quantities import Quantity
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
 
-__all__ = ["answer_to", "event_of", "natural_key", "refused"]
+__all__ = ["answer_to", "event_of", "refused"]
 
 _REJECTED: Final = frozenset(
     {
@@ -35,7 +34,9 @@ _PART_CODES: Final = frozenset({Code.InstallPart, Code.RemovePart, Code.ReplaceP
 _DISPOSITIONS: Final = {1: "hold", 2: "scrap"}
 
 
-def event_of(request: Request, station: StationConfig, *, time_valid: bool) -> TraceEvent:
+def event_of(
+    request: Request, station: StationConfig, *, device: str, time_valid: bool
+) -> TraceEvent:
     """Return the event that a request asks to book.
 
     Numbers become the names that the station's configuration gives them; a number without a name
@@ -43,6 +44,7 @@ def event_of(request: Request, station: StationConfig, *, time_valid: bool) -> T
 
     Raises:
         MalformedRequest: an unknown request code, or a field out of range.
+        UnitMismatch: an unknown unit of measure.
     """
     try:
         code = Code(request.code)
@@ -50,6 +52,7 @@ def event_of(request: Request, station: StationConfig, *, time_valid: bool) -> T
         raise MalformedRequest("request code", "1 to 15", str(request.code)) from None
     fields: dict[str, Any] = {
         "station": station.id,
+        "device": device,
         "operator": _named(request.operator, station.operators),
         "source_seq": request.cycle or None,
     }
@@ -67,7 +70,7 @@ def event_of(request: Request, station: StationConfig, *, time_valid: bool) -> T
 def _fields(code: Code, request: Request, station: StationConfig) -> dict[str, Any]:
     position = _named(request.position, station.positions)
     reason = _named(request.reason, station.failure_codes)
-    step = _named(request.step, station.steps)
+    step = _named(request.step, station.steps) or station.step
     quantity = _quantity(request)
     if code in _PART_CODES:
         return _part_fields(code, request, position, reason, quantity)
@@ -80,7 +83,7 @@ def _fields(code: Code, request: Request, station: StationConfig) -> dict[str, A
                 "type": "complete",
                 "item": request.id1,
                 "step": step,
-                "evaluation": _evaluation(request.evaluation, "evaluation"),
+                "evaluation": _verdict(request.evaluation),
                 "failure_code": reason,
                 "measurements": _measurements(request, station),
             }
@@ -90,6 +93,7 @@ def _fields(code: Code, request: Request, station: StationConfig) -> dict[str, A
                 "item": request.id3,
                 "material": request.id1,
                 "order": request.id2,
+                "quantity": quantity,
             }
         case Code.SetDisposition:
             return _disposition(request, reason)
@@ -147,13 +151,11 @@ def _named(number: int, names: Mapping[int, str]) -> str:
     return names.get(number, f"#{number}") if number else ""
 
 
-def _evaluation(number: int, field: str) -> Evaluation:
-    try:
-        return Evaluation(number)
-    except ValueError:
-        raise MalformedRequest(
-            field, "1 (OK), 2 (NotOK) or 3 (NotDecidable)", str(number)
-        ) from None
+def _verdict(number: int) -> Evaluation:
+    if number not in (Evaluation.OK, Evaluation.NotOK, Evaluation.NotDecidable):
+        expected = "1 (OK), 2 (NotOK) or 3 (NotDecidable)"
+        raise MalformedRequest("evaluation", expected, str(number))
+    return Evaluation(number)
 
 
 def _quantity(request: Request) -> Quantity | None:
@@ -166,32 +168,28 @@ def _quantity(request: Request) -> Quantity | None:
 
 def _measurements(request: Request, station: StationConfig) -> Sequence[Mapping[str, Any]]:
     rows = []
-    for index, measured in enumerate(request.measurements):
+    for index, measured in enumerate(request.measurements, 1):
+        where = f"measurement {index}"
+        if not measured.number:
+            raise MalformedRequest(f"{where}, parameter", "a number from 1", "0")
+        if measured.evaluation > Evaluation.NotDecidable:
+            raise MalformedRequest(f"{where}, evaluation", "0 to 3", str(measured.evaluation))
         if not math.isfinite(measured.value):
-            raise MalformedRequest(f"measurement {index}", "a finite number", str(measured.value))
+            raise MalformedRequest(where, "a finite number", str(measured.value))
         rows.append(
             {
                 "name": _named(measured.number, station.measurements),
                 "value": measured.value,
-                "evaluation": _evaluation(measured.evaluation, f"measurement {index}"),
+                "evaluation": Evaluation(measured.evaluation),
             }
         )
     return rows
 
 
-def natural_key(request: Request) -> str:
-    """Return the key by which a controller's restart does not book a cycle twice: unit, step,
-    cycle counter and payload. Empty where the controller has no cycle counter."""
-    if not request.cycle:
-        return ""
-    digest = hashlib.sha256(repr(request).encode()).hexdigest()[:16]
-    return f"{request.code}.{request.cycle}.{digest}"
-
-
 def answer_to(receipt: Receipt, boot: int, station: StationConfig) -> Answer:
-    """Return the answer registers for a receipt. Step and recipe go back as their numbers."""
+    """Return the answer registers for a receipt: the same for a replay as for the booking itself.
+    Step and recipe go back as their numbers, 0 where the station has none for them."""
     status = receipt.status
-    assigned = Identity.parse(receipt.item)
     return Answer(
         boot=boot,
         result=_result(status),
@@ -199,14 +197,22 @@ def answer_to(receipt: Receipt, boot: int, station: StationConfig) -> Answer:
         step=_number(receipt.next_step, station.steps),
         recipe=_number(receipt.recipe, station.recipes),
         transaction=receipt.position,
-        assigned=assigned.text if assigned else "",
+        assigned=_assigned(receipt.item),
         text=receipt.text,
     )
 
 
-def refused(error: TraceError, boot: int) -> Answer:
-    """Return the answer to a request that can't be booked at all."""
-    return Answer(boot, Result.Rejected, int(error.status), text=str(error))
+def refused(error: TraceError, boot: int, position: int) -> Answer:
+    """Return the answer to a request that can't be read; `position` is where that is recorded."""
+    return Answer(boot, Result.Rejected, int(error.status), transaction=position, text=str(error))
+
+
+def _assigned(item: str) -> str:
+    """The public id, which can't be mistaken; where it does not fit, the number alone."""
+    if len(item) <= MAX_TEXT:
+        return item
+    identity = Identity.parse(item)
+    return identity.text if identity else ""
 
 
 def _result(status: TraceStatus) -> Result:

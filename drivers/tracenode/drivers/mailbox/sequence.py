@@ -8,26 +8,32 @@ from typing import Final
 
 from tracenode.models.errors import MalformedRequest
 
-__all__ = ["Sequence", "Step", "following"]
+__all__ = ["CycleRequests", "Sequence", "Step", "following"]
 
 LAST: Final = 65_535
 NEAR: Final = 1_000
 """Sequences: a wrap is a step from within NEAR of the end to within NEAR of the beginning."""
+MAX_ALIKE: Final = 1_000
+"""Payloads of one cycle that are remembered; a machine cycle asks for a few dozen."""
 _REQUEST_ID = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Where a station's handshake stands: boot id, how often it wrapped, last sequence taken."""
+    """Where a station's handshake stands: the round, the boot id, the last sequence taken.
 
+    A round begins where the controller starts anew and where its sequence wraps. So no request id
+    comes twice, also where a controller has lost its boot id and counts from 1 again.
+    """
+
+    round: int
     boot: int
-    wraps: int
     number: int
 
     @property
     def request_id(self) -> str:
         """The idempotency key of this request, unique per station for ever."""
-        return f"{self.boot}.{self.wraps}.{self.number}"
+        return f"{self.round}.{self.boot}.{self.number}"
 
     @classmethod
     def read(cls, request_id: str) -> Sequence | None:
@@ -38,10 +44,12 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The request that follows `Sequence`; `missing` requests were never seen."""
+    """The request that follows; `missing` requests before it were never seen, the first of them
+    would have been `expected`."""
 
     sequence: Sequence
     missing: int = 0
+    expected: int = 0
 
 
 def following(last: Sequence | None, boot: int, number: int) -> Step:
@@ -53,13 +61,43 @@ def following(last: Sequence | None, boot: int, number: int) -> Step:
     Raises:
         MalformedRequest: the sequence ran backwards under the same boot id.
     """
-    if last is None or boot != last.boot:
-        return Step(Sequence(boot, 0, number))
+    if last is None:
+        return Step(Sequence(0, boot, number))
+    if boot != last.boot:
+        return Step(Sequence(last.round + 1, boot, number))
+    expected = last.number % LAST + 1
     if number >= last.number:
-        return Step(Sequence(boot, last.wraps, number), max(0, number - last.number - 1))
+        return Step(Sequence(last.round, boot, number), max(0, number - last.number - 1), expected)
     if last.number > LAST - NEAR and number <= NEAR:
         missing = LAST - last.number + number - 1
-        return Step(Sequence(boot, last.wraps + 1, number), missing)
+        return Step(Sequence(last.round + 1, boot, number), missing, expected)
     if boot == 0:
-        return Step(Sequence(boot, last.wraps + 1, number))
-    raise MalformedRequest("ReqSeq", f"{last.number} or the next", f"{number}, which is backwards")
+        return Step(Sequence(last.round + 1, boot, number))
+    raise MalformedRequest("ReqSeq", str(expected), f"{number}: backwards under boot id {boot}")
+
+
+class CycleRequests:
+    """Gives each request its natural key: by it, a cycle that a controller repeats after a restart
+    is found to be booked already, whatever its sequence numbers are now.
+
+    The key is the cycle counter, the payload, and how many times the same payload was asked for
+    in this cycle before: a cycle may well use the same lot twice.
+    """
+
+    def __init__(self) -> None:
+        self._cycle: tuple[int, int, int] | None = None
+        self._asked: dict[bytes, list[str]] = {}
+
+    def key(self, sequence: Sequence, cycle: int, digest: bytes) -> str:
+        """Return the natural key, the same when the same request is seen again; empty where the
+        controller has no cycle counter (0)."""
+        if not cycle:
+            return ""
+        now = (sequence.round, sequence.boot, cycle)
+        if now != self._cycle or len(self._asked) >= MAX_ALIKE:
+            self._cycle = now
+            self._asked.clear()
+        alike = self._asked.setdefault(digest, [])
+        if sequence.request_id not in alike:
+            alike.append(sequence.request_id)
+        return f"{cycle}.{digest.hex()}.{alike.index(sequence.request_id)}"
