@@ -248,7 +248,7 @@ class Installer:
     def pip(self) -> list[str]:
         python = str(self.environment.python)
         if self.uv:
-            return [self.uv, "pip", "install", "--quiet", "--python", python]
+            return [self.uv, "pip", "install", "-q", "--compile-bytecode", "--python", python]
         options = ["--quiet", "--quiet", "--no-input", "--disable-pip-version-check"]
         return [python, "-I", "-m", "pip", "install", *options]
 

@@ -148,9 +148,10 @@ class _Demo:
             line = await stack.enter_async_context(
                 _process("tracenode.drivers.simulator", *arguments)
             )
-            places = await _line_places(line)
+            places, _ = await asyncio.gather(
+                _line_places(line), receive_material(self._data / "tracenode.db")
+            )
             write_config(self._data, places, self._port)
-            await receive_material(self._data / "tracenode.db")
             stack.push_async_callback(self._stop_server)
             endpoint = await self._start_server()
             self._say_what_to_try(endpoint)
