@@ -198,3 +198,16 @@ def test_S6_a_number_that_comes_again_closes_no_cycle_with_its_former_uses(
     used = plant.ok("consume", item="L2", lot="L1")
     plant.ok("void", record=made.record, reason="typo", acknowledged=[used.record])
     plant.refused(TraceStatus.WouldCloseCycle, parse_event(fields))
+
+
+def test_S1_a_voided_generation_does_not_free_the_number_before_its_time() -> None:
+    plant = Plant(masters=False)
+    plant.master("material", "PUMP", kind="unit", reuse_after_days=1)
+    day = 24 * 60
+    plant.ok("register", 0, item="P", material="PUMP")
+    again = plant.ok("register", 2 * day, item="P", material="PUMP")
+    assert again.item == "sn:PUMP:P~1"
+    plant.ok("void", record=again.record, reason="typo")
+    early = {"item": "P", "material": "PUMP"}
+    plant.refused(TraceStatus.DuplicateIdentifier, "register", day / 2, **early)
+    assert plant.ok("register", 2 * day, **early).item == "sn:PUMP:P~1"

@@ -18,10 +18,10 @@ from tracenode.server.store.scanned import code_of, names_product
 __all__ = ["free_identity", "known_material"]
 
 _DAY_US: Final = 86_400_000_000
-_LATEST: Final = """
+_GENERATIONS: Final = """
 SELECT i.gen, i.at, EXISTS(SELECT 1 FROM life l WHERE l.item=i.id)
 FROM type t CROSS JOIN item i WHERE t.scheme=? AND t.code=? AND i.text=? AND i.type=t.id
-  AND i.state_of IS NULL ORDER BY i.gen DESC LIMIT 1"""
+  AND i.state_of IS NULL ORDER BY i.gen DESC"""
 
 
 def known_material(case: Case, code: str) -> Material:
@@ -59,18 +59,20 @@ def free_identity(case: Case, text: str, code: str) -> str:
 
 
 def _generation(case: Case, wanted: Identity, about: Material) -> int:
-    latest = case.connection.execute(_LATEST, (wanted.scheme, wanted.part, wanted.text)).fetchone()
-    if latest is None:
+    key = (wanted.scheme, wanted.part, wanted.text)
+    known = case.connection.execute(_GENERATIONS, key).fetchall()
+    standing = next(((generation, at) for generation, at, exists in known if exists), None)
+    if standing is not None:
+        generation, at = standing
+        days = about.reuse_after_days
+        if days is None or case.at - at < days * _DAY_US:
+            public = str(Identity(*key, generation))
+            when = from_microseconds(at).isoformat(timespec="seconds")
+            raise DuplicateIdentifier(public, f"registered {when}")
+    if not known:
         return 0
-    generation, at, exists = latest
-    if not exists:
-        return int(generation)
-    days = about.reuse_after_days
-    if days is None or case.at - at < days * _DAY_US:
-        public = str(Identity(wanted.scheme, wanted.part, wanted.text, generation))
-        when = from_microseconds(at).isoformat(timespec="seconds")
-        raise DuplicateIdentifier(public, f"registered {when}")
-    return int(generation) + 1
+    latest, _, exists = known[0]
+    return int(latest) + 1 if exists else int(latest)
 
 
 def _number(code: Code, material_code: str, about: Material) -> str:
