@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from tracenode.models.events import Master, TraceEvent, parse_event
 from tracenode.models.receipts import Receipt, Requester
 from tracenode.models.status import TraceStatus
 from tracenode.server.store import projector
 from tracenode.server.store.facts import BOOKED_NOTHING, entry
+from tracenode.server.store.master import master_data
+from tracenode.server.store.memory import RememberingConnection, forget
 from tracenode.server.store.recording import Recorder, Request
-from tracenode.server.store.schema import JOURNAL, PROJECTION_TABLES, PROJECTIONS
+from tracenode.server.store.schema import INF, JOURNAL, PROJECTION_TABLES, PROJECTIONS
+from tracenode.server.store.standing import standing_of
+from tracenode.server.store.tail import inside
 
-__all__ = ["START", "Plant", "believed_intervals", "instant"]
+__all__ = ["START", "Plant", "believed_intervals", "instant", "misremembered"]
 
 START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 _START_US = int(START.timestamp()) * 1_000_000
+Kind = TypeVar("Kind", bound=sqlite3.Connection)
 OF_REQUESTS = {"request", "emitted", "last_request"}
 """Tables that the recorder fills, not the projector."""
 
@@ -27,8 +33,8 @@ def instant(minute: float) -> datetime:
     return START + timedelta(minutes=minute)
 
 
-def empty_store() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+def empty_store(kind: type[Kind]) -> Kind:
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=kind)
     connection.executescript(JOURNAL + PROJECTIONS)
     connection.execute("INSERT INTO meta VALUES('store','0'),('site','S')")
     return connection
@@ -38,7 +44,7 @@ class Plant:
     """Books events; the clock goes one minute on with each, unless a minute is given."""
 
     def __init__(self, *, masters: bool = True) -> None:
-        self.connection = empty_store()
+        self.connection = empty_store(RememberingConnection)
         self.minute = 0.0
         self._recorder = Recorder(self.connection, self._clock)
         if masters:
@@ -123,8 +129,9 @@ class Plant:
         return dump(self.connection)
 
     def replayed(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return the tables as a replay of the journal into fresh ones fills them."""
-        other = empty_store()
+        """Return the tables as a replay of the journal into fresh ones, on a connection without a
+        memory, fills them."""
+        other = empty_store(sqlite3.Connection)
         other.execute("INSERT INTO source VALUES(1,'test')")
         for row in self.rows("SELECT * FROM journal ORDER BY seq"):
             other.execute("INSERT INTO journal VALUES(?,?,?,?,?,?,?,?)", row)
@@ -134,6 +141,31 @@ class Plant:
                 assert event is not None
                 projector.apply(other, seq, at, event)
         return dump(other)
+
+
+def misremembered(connection: RememberingConnection) -> set[str]:
+    """Return what the connection remembers otherwise than its tables have it."""
+    memory = connection.memory
+    wrong: set[str] = set()
+    forget(connection)
+    for public, standing in memory.items.items():
+        found = standing_of(connection, public)
+        if found is not None:
+            for rel in standing.inside:
+                inside(connection, found, rel)
+        if found != standing:
+            wrong.add(f"{public}: {standing}, not {found}")
+    for (kind, key), data in memory.master.items():
+        if json.dumps(master_data(connection, kind, key), sort_keys=True) != (data or "null"):
+            wrong.add(f"{kind} {key}")
+    for (select, *values), number in memory.interned.items():
+        if connection.execute(select, values).fetchone() != (number,):
+            wrong.add(f"{values}: {number}")
+    widest = connection.execute("SELECT max(scope) FROM hold WHERE until=?", (INF,)).fetchone()
+    if memory.held not in (None, widest):
+        wrong.add(f"holds of {memory.held}")
+    connection.memory = memory
+    return wrong
 
 
 def dump(connection: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:

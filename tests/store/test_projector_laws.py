@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.store import oracle
 from tests.store.oracle import Told
-from tests.store.plant import Plant, believed_intervals, instant
+from tests.store.plant import Plant, believed_intervals, instant, misremembered
 from tracenode.models.events import Correct, Hold, Register, TraceEvent, Void, parse_event
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
@@ -76,6 +76,8 @@ class Walk:
 
     def take(self, event: TraceEvent, minute: float) -> Receipt:
         receipt = self.plant.book(event, minute)
+        wrong = misremembered(self.plant.connection)
+        assert not wrong, f"after {event}: {wrong}"
         self._remember(receipt)
         if receipt.status is TraceStatus.WouldCloseCycle:
             self._was_right(event, receipt, minute)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from tracenode.models.errors import DamagedDatabase, SchemaMismatch, SqliteTooOld, StoreError
 from tracenode.server.store.chain import first_fault, genesis
+from tracenode.server.store.memory import RememberingConnection
 from tracenode.server.store.migrations import make_schema, migrate
 from tracenode.server.store.schema import APPLICATION_ID, JOURNAL, PROJECTIONS, SCHEMA_VERSION
 
@@ -116,7 +117,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         SchemaMismatch: of another application; nothing in it was changed.
         StoreError: the disk can't do write-ahead logging.
     """
-    connection = _connect(path, "rw")
+    connection = _connect(path, "rw", RememberingConnection)
     try:
         _check_application(connection, path)
         for pragma in _WRITER:
@@ -146,13 +147,16 @@ def connect_reader(path: Path, *, mmap: bool = True) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(
+    path: Path, mode: str, kind: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
     return sqlite3.connect(
         f"file:{quote(path.absolute().as_posix())}?mode={mode}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=256,
+        factory=kind,
     )
 
 

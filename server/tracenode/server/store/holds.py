@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from tracenode.server.store.memory import memory_of
 from tracenode.server.store.schema import INF
 
 __all__ = ["blocking_hold", "open_holds_of"]
@@ -19,7 +20,11 @@ SELECT min(h.ev) FROM t CROSS JOIN hold h ON h.item=t.n WHERE h.until={INF} AND 
 def blocking_hold(connection: sqlite3.Connection, item: int) -> int | None:
     """Return the journal position of the oldest hold in force that blocks an item: one on itself,
     or one on an ingredient that it has now, with scope where_used. Free where nothing is held."""
-    scope = connection.execute(_ANY).fetchone()[0]
+    memory = memory_of(connection)
+    if memory.held is None:
+        memory.held = connection.execute(_ANY).fetchone()
+        assert memory.held is not None, "max() gives one row"
+    (scope,) = memory.held
     if scope is None:
         return None
     own: int | None = connection.execute(_OWN, (item,)).fetchone()[0]

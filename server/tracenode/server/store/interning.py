@@ -8,6 +8,7 @@ from typing import Final
 from tracenode.models.identifiers import SCHEMES
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import Quantity
+from tracenode.server.store.memory import memory_of
 
 __all__ = [
     "KINDS",
@@ -23,15 +24,23 @@ __all__ = [
 
 KINDS: Final[dict[str, ItemKind]] = {scheme: kind for kind, scheme in SCHEMES.items()}
 """The kind of an item by the scheme of its id."""
+_NEW_TYPE: Final[dict[str, str]] = {
+    scheme: f"INSERT INTO type(scheme,code,cls) VALUES(?,?,{int(kind)})"
+    for scheme, kind in KINDS.items()
+}
 
 
 def _interned(
     connection: sqlite3.Connection, select: str, insert: str, values: tuple[object, ...]
 ) -> int:
-    row = connection.execute(select, values).fetchone()
-    if row is None:
-        return int(connection.execute(insert, values).lastrowid or 0)
-    return int(row[0])
+    interned = memory_of(connection).interned
+    key = (select, *values)
+    number = interned.get(key)
+    if number is None:
+        row = connection.execute(select, values).fetchone()
+        made = None if row else connection.execute(insert, values).lastrowid
+        interned[key] = number = int(row[0] if row else made or 0)
+    return number
 
 
 def station_id(connection: sqlite3.Connection, name: str) -> int:
@@ -45,7 +54,12 @@ def station_id(connection: sqlite3.Connection, name: str) -> int:
 
 
 def station_name(connection: sqlite3.Connection, number: int) -> str:
-    return str(connection.execute("SELECT name FROM station WHERE id=?", (number,)).fetchone()[0])
+    names = memory_of(connection).stations
+    name = names.get(number)
+    if name is None:
+        row = connection.execute("SELECT name FROM station WHERE id=?", (number,)).fetchone()
+        names[number] = name = str(row[0])
+    return name
 
 
 def position_id(connection: sqlite3.Connection, text: str) -> int | None:
@@ -80,7 +94,12 @@ def unit_id(connection: sqlite3.Connection, quantity: Quantity | None) -> int | 
 
 def unit_code_of(connection: sqlite3.Connection, number: int) -> str:
     """Return the UN/ECE code of an interned unit."""
-    return str(connection.execute("SELECT code FROM uom WHERE id=?", (number,)).fetchone()[0])
+    units = memory_of(connection).units
+    code = units.get(number)
+    if code is None:
+        row = connection.execute("SELECT code FROM uom WHERE id=?", (number,)).fetchone()
+        units[number] = code = str(row[0])
+    return code
 
 
 def quantity_of(
@@ -95,12 +114,9 @@ def quantity_of(
 
 def type_id(connection: sqlite3.Connection, scheme: str, code: str) -> int:
     """Return the number of a (scheme, part), whose class is the kind of that scheme."""
-    row = connection.execute(
-        "SELECT id FROM type WHERE scheme=? AND code=?", (scheme, code)
-    ).fetchone()
-    if row is not None:
-        return int(row[0])
-    cursor = connection.execute(
-        "INSERT INTO type(scheme,code,cls) VALUES(?,?,?)", (scheme, code, int(KINDS[scheme]))
+    return _interned(
+        connection,
+        "SELECT id FROM type WHERE scheme=? AND code=?",
+        _NEW_TYPE[scheme],
+        (scheme, code),
     )
-    return int(cursor.lastrowid or 0)

@@ -20,6 +20,7 @@ from tracenode.models.events import TraceEvent, parse_event
 from tracenode.models.identifiers import Identity
 from tracenode.models.receipts import Receipt, Record
 from tracenode.models.status import TraceStatus
+from tracenode.server.store.canonical import canonical_json, with_fields
 from tracenode.server.store.chain import entry_hash, genesis
 
 __all__ = [
@@ -56,11 +57,6 @@ Clock = Callable[[], int]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-canonical_json: Final[Callable[[Any], str]] = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-).encode
-"""Sorted keys, no spaces, no escapes but the needed ones."""
 
 
 def now() -> int:
@@ -155,9 +151,10 @@ class Journal:
         kind: str,
         body: dict[str, Any],
         publish: bool,
+        fields: str = "",
     ) -> Entry:
         """Append one entry inside the caller's transaction; `publish` gives it the next
-        EventSequence."""
+        EventSequence, `fields` is the canonical JSON of `f` where it is at hand."""
         head = self.head
         seq = head.seq + 1
         sequence = head.sequence
@@ -166,7 +163,7 @@ class Journal:
             body["es"] = sequence
         if at - rec > AHEAD_TOLERANCE_US:
             body["fl"] = ["ahead"]
-        text = canonical_json(body)
+        text = with_fields(body, fields) if fields else canonical_json(body)
         digest = entry_hash(
             head.hash,
             seq=seq,
@@ -190,14 +187,9 @@ class Journal:
 def record_id(rec: int, digest: bytes) -> str:
     """Return the public id of a record: a UUIDv7 (RFC 9562) of its record time and its hash."""
     millisecond, microsecond = divmod(rec, 1000)
-    number = (
-        (millisecond & 0xFFFF_FFFF_FFFF) << 80
-        | 0x7 << 76
-        | microsecond << 64
-        | 0b10 << 62
-        | int.from_bytes(digest[:8], "big") >> 2
-    )
-    return str(uuid.UUID(int=number))
+    time_ = f"{millisecond & 0xFFFF_FFFF_FFFF:012x}"
+    rest = f"{0b10 << 62 | int.from_bytes(digest[:8], 'big') >> 2:016x}"
+    return f"{time_[:8]}-{time_[8:]}-7{microsecond:03x}-{rest[:4]}-{rest[4:]}"
 
 
 def position_of(connection: sqlite3.Connection, record: str) -> int | None:

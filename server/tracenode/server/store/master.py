@@ -14,6 +14,7 @@ from tracenode.models.errors import MalformedRequest, TraceError
 from tracenode.models.events import Master, TraceEvent
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import Quantity, unit_code
+from tracenode.server.store.memory import memory_of
 
 __all__ = [
     "Bom",
@@ -140,6 +141,7 @@ def put_master(connection: sqlite3.Connection, seq: int, event: Master) -> None:
         "INSERT INTO master(kind,key,ev,data,gtin) VALUES(?,?,?,?,?)",
         (event.kind, event.key, seq, data, gtin),
     )
+    memory_of(connection).master.pop((event.kind, event.key), None)
 
 
 def master_data(connection: sqlite3.Connection, kind: str, key: str) -> dict[str, Any] | None:
@@ -149,10 +151,13 @@ def master_data(connection: sqlite3.Connection, kind: str, key: str) -> dict[str
 
 
 def _in_force(connection: sqlite3.Connection, kind: str, key: str) -> str | None:
-    row = connection.execute(
-        "SELECT data FROM master WHERE kind=? AND key=? ORDER BY ev DESC LIMIT 1", (kind, key)
-    ).fetchone()
-    return None if row is None else row[0]
+    known = memory_of(connection).master
+    if (kind, key) not in known:
+        row = connection.execute(
+            "SELECT data FROM master WHERE kind=? AND key=? ORDER BY ev DESC LIMIT 1", (kind, key)
+        ).fetchone()
+        known[kind, key] = None if row is None else row[0]
+    return known[kind, key]
 
 
 def material(connection: sqlite3.Connection, key: str) -> Material | None:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from typing import Final
 
 from tracenode.models.events import Correct, Master, Observe, Release, TraceEvent, Void
 from tracenode.server.store import tail
 from tracenode.server.store.belief import EDGE, Row, withdraw
 from tracenode.server.store.facts import Fact, entry, fact_of
-from tracenode.server.store.interning import position_id, type_id, unit_id
+from tracenode.server.store.interning import KINDS, position_id, type_id, unit_id
 from tracenode.server.store.journal import position_of
 from tracenode.server.store.master import put_master
+from tracenode.server.store.memory import memory_of
 from tracenode.server.store.moves import LifeBack, moved, moves
 from tracenode.server.store.recompute import recompute
-from tracenode.server.store.references import births, drawn, named
-from tracenode.server.store.resolve import lookup, parsed, public_id, row_of
+from tracenode.server.store.references import INSIDE, births, drawn, named
+from tracenode.server.store.resolve import lookup, public_id, row_of
+from tracenode.server.store.standing import Standing, parsed, standing_of
 from tracenode.server.store.stations import count_record, uncount
 
 __all__ = ["apply", "items_of", "project", "target_of"]
@@ -38,6 +41,7 @@ def apply(connection: sqlite3.Connection, seq: int, at: int, event: TraceEvent) 
 def project(connection: sqlite3.Connection, seq: int, at: int, event: TraceEvent) -> list[Row]:
     """Do as `apply`. Return the edges of parts and packed items that a recomputation drew anew or
     lengthened."""
+    memory_of(connection).trim()
     count_record(connection, seq, event)
     match event:
         case Void():
@@ -87,24 +91,32 @@ def _moved(connection: sqlite3.Connection, fact: Fact) -> tuple[str, ...]:
 
 def _book(connection: sqlite3.Connection, fact: Fact) -> list[Row]:
     fresh = _bear(connection, fact)
-    rows = {public: row_of(connection, public) for public in items_of(connection, fact)}
-    numbers = {public: number for public, (number, _) in rows.items()}
+    standings = {public: _standing(connection, public) for public in items_of(connection, fact)}
+    numbers = {public: standing.number for public, standing in standings.items()}
     _touch(connection, numbers.values(), fact.seq)
     _draw(connection, fact, numbers)
     born = {public for public, _ in births(fact.event)}
     changed: list[Row] = []
     for public in _moved(connection, fact):
-        number, last = rows[public]
+        standing = standings[public]
+        number, last = standing.number, standing.last
         steps = moves(public, fact.event, fact.hold)
         reborn = public in born and public not in fresh
         if fact.at < last or reborn or any(isinstance(step, LifeBack) for step in steps):
             changed += recompute(connection, number, public, fact.seq, (fact,))
         else:
             for step in steps:
-                tail.append(connection, number, step, fact, numbers)
+                tail.append(connection, standing, step, fact, numbers)
         if fact.at > last:
             connection.execute("UPDATE item SET last=? WHERE id=?", (fact.at, number))
+            standing.last = fact.at
     return changed
+
+
+def _standing(connection: sqlite3.Connection, public: str) -> Standing:
+    standing = standing_of(connection, public)
+    assert standing is not None, f"no item has the recorded id {public!r}"
+    return standing
 
 
 def _withdraw(
@@ -144,25 +156,42 @@ def _withdraw(
 def _bear(connection: sqlite3.Connection, fact: Fact) -> set[str]:
     """Make rows for the items that a fact makes; return those that had none before."""
     fresh: set[str] = set()
+    items = memory_of(connection).items
     for public, quantity in births(fact.event):
         identity = parsed(public)
         assert identity is not None, f"not a public id: {public!r}"
         type_ = type_id(connection, identity.scheme, identity.part)
         key = (identity.text, type_, identity.generation)
         amount = None if quantity is None else quantity.mantissa
-        values = (fact.at, fact.seq, amount, unit_id(connection, quantity))
-        known = connection.execute(
-            "UPDATE item SET at=?, ev=?, qty=?, unit=?"
-            " WHERE text=? AND type=? AND gen=? AND state_of IS NULL",
-            (*values, *key),
+        unit = unit_id(connection, quantity)
+        values = (fact.at, fact.seq, amount, unit, *key)
+        made = connection.execute(_NEW_ITEM, (*values, fact.at))
+        if made.rowcount == 0:
+            connection.execute(_REBORN_ITEM, values)
+            items.pop(public, None)
+            continue
+        fresh.add(public)
+        assert made.lastrowid is not None
+        items[public] = Standing(
+            made.lastrowid,
+            public,
+            KINDS[identity.scheme],
+            identity.part,
+            fact.at,
+            unit,
+            life=None,
+            visit=None,
+            inside=dict.fromkeys(INSIDE),
         )
-        if known.rowcount == 0:
-            fresh.add(public)
-            connection.execute(
-                "INSERT INTO item(at,ev,qty,unit,text,type,gen,last) VALUES(?,?,?,?,?,?,?,?)",
-                (*values, *key, fact.at),
-            )
     return fresh
+
+
+_NEW_ITEM: Final = """
+INSERT INTO item(at,ev,qty,unit,text,type,gen,last) VALUES(?,?,?,?,?,?,?,?)
+ON CONFLICT(text,type,gen) WHERE state_of IS NULL DO NOTHING"""
+_REBORN_ITEM: Final = """
+UPDATE item SET at=?, ev=?, qty=?, unit=?
+WHERE text=? AND type=? AND gen=? AND state_of IS NULL"""
 
 
 def _touch(connection: sqlite3.Connection, items: Iterable[int], seq: int) -> None:

@@ -21,6 +21,7 @@ from tracenode.server.store.chain import PROGRESS_EVERY, first_fault
 from tracenode.server.store.database import ADVICE, StoreIdentity, damage_named
 from tracenode.server.store.journal import NOTED, REFUSED, entries, event_of
 from tracenode.server.store.lock import FileLock
+from tracenode.server.store.memory import RememberingConnection
 from tracenode.server.store.replacing import draft_of, replace_database
 from tracenode.server.store.schema import PROJECTION_TABLES
 
@@ -103,7 +104,9 @@ def rebuilt_beside(
     if fault is not None:
         raise DamagedDatabase(str(draft), str(fault), ADVICE)
     database.create(draft, identity.site, identity.store)
-    with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as target:
+    with contextlib.closing(
+        sqlite3.connect(draft, isolation_level=None, factory=RememberingConnection)
+    ) as target:
         # Nobody knows this file yet: it is synced once, when it is whole.
         for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "cache_size = -65536"):
             target.execute(f"PRAGMA {pragma}")

@@ -20,6 +20,7 @@ from tracenode.server.store.belief import (
 )
 from tracenode.server.store.facts import Fact, facts_of_item
 from tracenode.server.store.interning import position_id, station_id, unit_id
+from tracenode.server.store.memory import memory_of
 from tracenode.server.store.moves import AliasOn, Enter, HoldOn, Inside, LifeTo
 from tracenode.server.store.references import relation_code
 from tracenode.server.store.resolve import row_of
@@ -46,6 +47,9 @@ def recompute(
         rows = version(connection, table, table.rows(connection, item), want[table], seq)
         if table is EDGE:
             changed = rows
+    memory = memory_of(connection)
+    memory.items.pop(public, None)
+    memory.held = None
     return changed
 
 

@@ -12,6 +12,7 @@ from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.models.status import TraceStatus
 from tracenode.server.store import booking, projector, requests
 from tracenode.server.store.booking import Decision
+from tracenode.server.store.canonical import canonical_json
 from tracenode.server.store.journal import (
     NOTED,
     REFUSED,
@@ -51,12 +52,13 @@ class Outcome(NamedTuple):
 
 class _Case(NamedTuple):
     """One request on its way: record and event time in microseconds, the event's fields as they
-    were given, and what the journal keeps of the request."""
+    were given and their canonical JSON, and what the journal keeps of the request."""
 
     request: Request
     rec: int
     at: int
     given: dict[str, Any]
+    given_text: str
     asked: dict[str, Any]
 
 
@@ -95,17 +97,18 @@ class Recorder:
         rec = self.journal.tick()
         at = rec if event.event_time is None else microseconds(event.event_time)
         given = event_fields(event)
+        given_text = canonical_json(given)
         asked: dict[str, Any] = {}
         if request.request_id:
             asked["id"] = request.request_id
         if request.natural_key:
             asked["n"] = request.natural_key
         if asked:
-            digest = request.digest or requests.payload_digest(event.type, given)
+            digest = request.digest or requests.payload_digest(event.type, given_text)
             asked["d"] = digest.hex()
         if request.requester.user:
             asked["u"] = request.requester.user
-        return _Case(request, rec, at, given, asked)
+        return _Case(request, rec, at, given, given_text, asked)
 
     def _replayed(self, case: _Case) -> Receipt | None:
         """Return the stored answer where the request was booked before; None where it is new.
@@ -205,6 +208,7 @@ class Recorder:
             kind=kind,
             body=body,
             publish=publish,
+            fields=case.given_text if body["f"] is case.given else "",
         )
         requests.index(
             self.connection,

@@ -31,7 +31,7 @@ from tracenode.models.events import (
 from tracenode.models.genealogy import EdgeQuality, Relation
 from tracenode.models.quantities import Quantity
 
-__all__ = ["QUALITY", "Drawn", "births", "drawn", "named", "relation_code", "subject"]
+__all__ = ["INSIDE", "QUALITY", "Drawn", "births", "drawn", "named", "relation_code", "subject"]
 
 QUALITY: Final = 16
 """`rel` of an edge is its Relation plus this times its EdgeQuality."""
@@ -99,6 +99,8 @@ class Drawn:
     position: str = ""
 
 
+INSIDE: Final = (relation_code(Relation.Install), relation_code(Relation.Contain))
+"""`rel` of the edges by which an item is in one other at a time."""
 _CONSUMED: Final = relation_code(Relation.Consume)
 _MADE: Final = relation_code(Relation.Transform)
 _POOLED: Final = relation_code(Relation.Transform, EdgeQuality.Pooled)

@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from tracenode.models.status import TraceStatus
-from tracenode.server.store.journal import REFUSED, canonical_json
+from tracenode.server.store.canonical import canonical_json
+from tracenode.server.store.journal import REFUSED
 
 __all__ = [
     "MAILBOX",
@@ -40,9 +41,11 @@ class Known(NamedTuple):
     digest: bytes
 
 
-def payload_digest(kind: str, fields: dict[str, Any]) -> bytes:
-    """Return the digest of an event as it was given."""
-    return sha256(canonical_json({"f": fields, "t": kind}).encode()).digest()[:_DIGEST_BYTES]
+def payload_digest(kind: str, fields: dict[str, Any] | str) -> bytes:
+    """Return the digest of an event as it was given: its fields, or their canonical JSON."""
+    given = fields if isinstance(fields, str) else canonical_json(fields)
+    text = f'{{"f":{given},"t":"{kind}"}}'
+    return sha256(text.encode()).digest()[:_DIGEST_BYTES]
 
 
 def known(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from tracenode.models.errors import AmbiguousItem, InvalidIdentifier, UnknownItem
@@ -13,6 +12,7 @@ from tracenode.models.identifiers import MAX_TEXT, Identity, checked_text
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.server.store.scanned import meaning_of
 from tracenode.server.store.schema import INF
+from tracenode.server.store.standing import parsed, standing_of
 
 __all__ = [
     "CARRIERS",
@@ -35,8 +35,6 @@ CARRIERS: Final = frozenset({ItemKind.Carrier, ItemKind.Container})
 MAX_REFERENCE_TEXT: Final = 254
 """Characters of a scanned text that may be an alias."""
 
-parsed: Final = lru_cache(maxsize=4096)(Identity.parse)
-"""`Identity.parse`, remembering: an event's ids are read several times on its way."""
 _KINDS: Final = tuple(ItemKind)
 _STATES: Final = tuple(ItemState)
 _ROW: Final = """
@@ -46,10 +44,8 @@ SELECT i.id, t.scheme, t.code, i.text, i.gen, t.cls, i.last, i.unit,
      ORDER BY l.at DESC, l.ev DESC LIMIT 1),
     (SELECT 0 FROM life f WHERE f.item=i.id LIMIT 1)) AS state
 """
-_BY_IDENTITY: Final = (
-    _ROW
-    + """FROM type t CROSS JOIN item i
-WHERE t.scheme=? AND t.code=? AND i.text=? AND i.type=t.id AND i.gen=? AND i.state_of IS NULL"""
+_STATE_THEN: Final = (
+    "SELECT state FROM life WHERE item=? AND at<=? ORDER BY at DESC, ev DESC LIMIT 1"
 )
 _BY_PRODUCT: Final = (
     _ROW
@@ -117,10 +113,26 @@ def _found(row: tuple[int, str, str, str, int, int, int, int | None, int]) -> Fo
 
 def lookup(connection: sqlite3.Connection, identity: Identity, at: int = LATEST) -> Found | None:
     """Return the item of exactly this identity, if it exists in current belief."""
-    row = connection.execute(
-        _BY_IDENTITY, (at, identity.scheme, identity.part, identity.text, identity.generation)
-    ).fetchone()
-    return None if row is None or row[-1] is None else _found(row)
+    return _exactly(connection, str(identity), at)
+
+
+def _exactly(connection: sqlite3.Connection, public: str, at: int) -> Found | None:
+    standing = standing_of(connection, public)
+    if standing is None or standing.life is None:
+        return None
+    began, _, state = standing.life
+    if began > at:
+        row = connection.execute(_STATE_THEN, (standing.number, at)).fetchone()
+        state = row[0] if row else ItemState.Registered
+    return Found(
+        standing.number,
+        standing.public,
+        standing.kind,
+        standing.material,
+        standing.last,
+        standing.unit,
+        _STATES[state],
+    )
 
 
 def resolve(connection: sqlite3.Connection, text: str, at: int = LATEST) -> Found:
@@ -133,9 +145,9 @@ def resolve(connection: sqlite3.Connection, text: str, at: int = LATEST) -> Foun
         UnknownItem: nothing has it.
         AmbiguousItem: several items have it.
     """
-    identity = parsed(text)
-    if identity is not None and (found := lookup(connection, identity, at)) is not None:
-        return found
+    exact = _exactly(connection, text, at)
+    if exact is not None:
+        return exact
     meaning = meaning_of(connection, text)
     for possible in meaning.texts:
         checked_reference(possible)
@@ -151,7 +163,7 @@ def resolve(connection: sqlite3.Connection, text: str, at: int = LATEST) -> Foun
     if len(meant) == 1:
         return meant.popitem()[1]
     if not meant:
-        if identity is None and meaning.texts == (text,):
+        if parsed(text) is None and meaning.texts == (text,):
             checked_text(text)
         raise UnknownItem(text)
     raise AmbiguousItem(text, sorted(found.public for found in meant.values()))
@@ -175,32 +187,18 @@ def _existing(rows: Iterable[tuple[Any, ...]]) -> list[Found]:
     return [_found(row) for row in rows if row[-1] is not None]
 
 
-_NUMBER_LAST: Final = (
-    "SELECT i.id, i.last FROM type t CROSS JOIN item i WHERE t.scheme=? AND t.code=?"
-    " AND i.text=? AND i.type=t.id AND i.gen=? AND i.state_of IS NULL"
-)
-
-
-def _key(identity: Identity) -> tuple[str, str, str, int]:
-    return identity.scheme, identity.part, identity.text, identity.generation
-
-
 def row_of(connection: sqlite3.Connection, public: str) -> tuple[int, int]:
     """Return (number, newest event time of its intervals) of a recorded public id, whether its
     registration is valid or not."""
-    identity = parsed(public)
-    assert identity is not None, f"not a public id: {public!r}"
-    row = connection.execute(_NUMBER_LAST, _key(identity)).fetchone()
-    assert row is not None, f"no item has the recorded id {public!r}"
-    return int(row[0]), int(row[1])
+    standing = standing_of(connection, public)
+    assert standing is not None, f"no item has the recorded id {public!r}"
+    return standing.number, standing.last
 
 
 def former_number(connection: sqlite3.Connection, public: str) -> int | None:
     """Return the number of an item that was ever registered, void or not; None for no such."""
-    identity = parsed(public)
-    assert identity is not None, f"not a public id: {public!r}"
-    row = connection.execute(_NUMBER_LAST, _key(identity)).fetchone()
-    return None if row is None else int(row[0])
+    standing = standing_of(connection, public)
+    return None if standing is None else standing.number
 
 
 def public_id(connection: sqlite3.Connection, number: int) -> str:

@@ -12,7 +12,7 @@ from tracenode.server.store.interning import station_id
 __all__ = ["count_record", "uncount"]
 
 _COUNT: Final = """
-INSERT INTO station_now(station,seq,ok,nok) SELECT id,?,?,? FROM station WHERE name=?
+INSERT INTO station_now(station,seq,ok,nok) VALUES(?,?,?,?)
 ON CONFLICT(station) DO UPDATE SET seq=excluded.seq, ok=ok+excluded.ok, nok=nok+excluded.nok"""
 
 
@@ -24,10 +24,8 @@ def _verdicts(event: TraceEvent) -> tuple[int, int]:
 
 def _count(connection: sqlite3.Connection, seq: int, event: TraceEvent) -> None:
     if event.station:
-        values = (seq, *_verdicts(event), event.station)
-        if connection.execute(_COUNT, values).rowcount == 0:
-            station_id(connection, event.station)
-            connection.execute(_COUNT, values)
+        station = station_id(connection, event.station)
+        connection.execute(_COUNT, (station, seq, *_verdicts(event)))
 
 
 def count_record(connection: sqlite3.Connection, seq: int, event: TraceEvent) -> None:

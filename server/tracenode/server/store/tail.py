@@ -12,6 +12,7 @@ from tracenode.models.items import ItemState
 from tracenode.server.store.belief import ALIAS, EDGE, HOLD, LIFE, VISIT
 from tracenode.server.store.facts import Fact
 from tracenode.server.store.interning import position_id, station_id, unit_id
+from tracenode.server.store.memory import memory_of
 from tracenode.server.store.moves import (
     LEFT_THE_PROCESS,
     AliasOff,
@@ -29,28 +30,30 @@ from tracenode.server.store.moves import (
 )
 from tracenode.server.store.references import relation_code
 from tracenode.server.store.schema import INF
+from tracenode.server.store.standing import Parent, Standing
 
-__all__ = ["append"]
+__all__ = ["append", "inside"]
 
-_LAST_LIFE = "SELECT at, ev, state FROM life WHERE item=? ORDER BY at DESC, ev DESC LIMIT 1"
-_LAST_VISIT = (
-    "SELECT at, ev, station, until FROM visit WHERE item=? ORDER BY at DESC, ev DESC LIMIT 1"
-)
 _TAGS = "SELECT text, at, ev FROM alias WHERE owner=? AND item<>owner AND until=?"
 
 
 def append(
-    connection: sqlite3.Connection, item: int, move: Move, fact: Fact, numbers: Mapping[str, int]
+    connection: sqlite3.Connection,
+    standing: Standing,
+    move: Move,
+    fact: Fact,
+    numbers: Mapping[str, int],
 ) -> None:
     """Carry out one move of an item's newest fact; `numbers` are of the items that it names."""
-    at, seq = fact.at, fact.seq
+    at, seq, item = fact.at, fact.seq, standing.number
     match move:
         case Inside():
             rel = relation_code(move.relation)
-            _out(connection, item, rel, None, fact)
+            _out(connection, standing, rel, None, fact)
+            key = (numbers[move.parent], item, seq, 0)
             EDGE.begin(
                 connection,
-                (numbers[move.parent], item, seq, 0),
+                key,
                 (
                     at,
                     rel,
@@ -60,18 +63,22 @@ def append(
                 ),
                 seq,
             )
+            standing.inside[rel] = key
         case Out():
-            _out(connection, item, relation_code(move.relation), numbers[move.parent], fact)
+            _out(connection, standing, relation_code(move.relation), numbers[move.parent], fact)
         case LifeTo():
-            _live(connection, item, move.state, fact)
+            _live(connection, standing, move.state, fact)
         case Enter():
-            _leave(connection, item, None, fact)
-            VISIT.begin(connection, (item, at, seq), (station_id(connection, move.station),), seq)
+            _leave(connection, standing, None, fact)
+            entered = station_id(connection, move.station)
+            VISIT.begin(connection, (item, at, seq), (entered,), seq)
+            standing.visit = (at, seq, entered, INF)
         case Leave():
             station = None if move.station is None else station_id(connection, move.station)
-            _leave(connection, item, station, fact)
+            _leave(connection, standing, station, fact)
         case Birth():
             LIFE.begin(connection, (item, at, seq), (int(ItemState.Registered),), seq)
+            standing.life = (at, seq, int(ItemState.Registered))
         case LifeBack():
             raise AssertionError("an operation broken off is recomputed")
         case HoldOn() | HoldOff() | AliasOn() | AliasOff():
@@ -86,6 +93,7 @@ def _mark(
     numbers: Mapping[str, int],
 ) -> None:
     at, seq = fact.at, fact.seq
+    memory_of(connection).held = None
     match move:
         case HoldOn():
             HOLD.begin(connection, (item, at, seq), (move.scope,), seq)
@@ -103,26 +111,40 @@ def _mark(
             _untag(connection, item, fact)
 
 
+def inside(connection: sqlite3.Connection, standing: Standing, rel: int) -> Parent | None:
+    """Return the key of the edge by which an item is in another now; None where it is in none."""
+    if rel not in standing.inside:
+        standing.inside[rel] = EDGE.open_inside(connection, standing.number, rel)
+    return standing.inside[rel]
+
+
 def _out(
-    connection: sqlite3.Connection, item: int, rel: int, parent: int | None, fact: Fact
+    connection: sqlite3.Connection, standing: Standing, rel: int, parent: int | None, fact: Fact
 ) -> None:
-    key = EDGE.open_inside(connection, item, rel)
+    key = inside(connection, standing, rel)
     if key is not None and parent in (None, key[0]):
         EDGE.end(connection, key, fact.at, fact.seq)
+        standing.inside[rel] = None
 
 
-def _live(connection: sqlite3.Connection, item: int, state: ItemState, fact: Fact) -> None:
-    last = connection.execute(_LAST_LIFE, (item,)).fetchone()
-    if last is None or last[2] in LEFT_THE_PROCESS:
+def _live(connection: sqlite3.Connection, standing: Standing, state: ItemState, fact: Fact) -> None:
+    if standing.life is None or standing.life[2] in LEFT_THE_PROCESS:
         return
-    LIFE.end(connection, (item, last[0], last[1]), fact.at, fact.seq)
+    item, (began, by, _) = standing.number, standing.life
+    LIFE.end(connection, (item, began, by), fact.at, fact.seq)
     LIFE.begin(connection, (item, fact.at, fact.seq), (int(state),), fact.seq)
+    standing.life = (fact.at, fact.seq, int(state))
 
 
-def _leave(connection: sqlite3.Connection, item: int, station: int | None, fact: Fact) -> None:
-    last = connection.execute(_LAST_VISIT, (item,)).fetchone()
-    if last is not None and last[3] == INF and station in (None, last[2]):
-        VISIT.end(connection, (item, last[0], last[1]), fact.at, fact.seq)
+def _leave(
+    connection: sqlite3.Connection, standing: Standing, station: int | None, fact: Fact
+) -> None:
+    if standing.visit is None:
+        return
+    began, by, entered, until = standing.visit
+    if until == INF and station in (None, entered):
+        VISIT.end(connection, (standing.number, began, by), fact.at, fact.seq)
+        standing.visit = (began, by, entered, fact.at)
 
 
 def _untag(connection: sqlite3.Connection, item: int, fact: Fact) -> None:

@@ -19,6 +19,7 @@ from typing import Final
 from tracenode.models.errors import JournalDown
 from tracenode.models.receipts import Receipt, Record
 from tracenode.server.store.journal import Clock, Head, now
+from tracenode.server.store.memory import forget
 from tracenode.server.store.recording import Outcome, Recorder, Request
 
 __all__ = ["GROUP", "QUEUE", "Writer"]
@@ -217,16 +218,20 @@ class Writer:
             execute("ROLLBACK TO request")
             execute("RELEASE request")
             journal.head = head
-            journal.forget()
+            self._forget()
             return error
         execute("RELEASE request")
         return outcome
 
     def _undo(self) -> None:
         self._recorder.journal.head = self.head
-        self._recorder.journal.forget()
+        self._forget()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+    def _forget(self) -> None:
+        self._recorder.journal.forget()
+        forget(self._connection)
 
     def _fail(self, error: sqlite3.Error) -> None:
         # What can't even be rolled back now is rolled back by the next opening.

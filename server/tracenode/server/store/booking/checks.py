@@ -21,7 +21,6 @@ from tracenode.models.errors import (
 from tracenode.models.genealogy import Relation
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import UNITS, Quantity
-from tracenode.server.store.belief import EDGE
 from tracenode.server.store.cycles import closes_cycle
 from tracenode.server.store.facts import record_at
 from tracenode.server.store.holds import blocking_hold
@@ -31,6 +30,8 @@ from tracenode.server.store.moves import LEFT_THE_PROCESS
 from tracenode.server.store.references import relation_code
 from tracenode.server.store.resolve import Found, public_id, resolve
 from tracenode.server.store.schema import INF
+from tracenode.server.store.standing import standing_of
+from tracenode.server.store.tail import inside
 
 __all__ = [
     "Case",
@@ -50,8 +51,8 @@ _PARENT_THEN: Final = """
 SELECT dst FROM edge INDEXED BY edge_out WHERE src=:item AND rel=:rel AND at<=:at UNION ALL
 SELECT dst FROM edge_past INDEXED BY edge_past_out
   WHERE src=:item AND rel=:rel AND at<=:at AND until>:at LIMIT 1"""
-_VISIT: Final = """
-SELECT station, at, until FROM visit WHERE item=? AND at<=? ORDER BY at DESC, ev DESC LIMIT 1"""
+_VISIT_THEN: Final = """
+SELECT at, ev, station, until FROM visit WHERE item=? AND at<=? ORDER BY at DESC, ev DESC LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,9 @@ def require_kind(field: str, found: Found, kinds: frozenset[ItemKind], expected:
 def parent_of(case: Case, found: Found, relation: Relation) -> int | None:
     """Return what an item is installed or packed in at the event time; None for nothing."""
     rel = relation_code(relation)
-    if not case.late(found):
-        key = EDGE.open_inside(case.connection, found.id, rel)
+    standing = standing_of(case.connection, found.public)
+    if standing is not None and not case.late(found):
+        key = inside(case.connection, standing, rel)
         return None if key is None else key[0]
     row = case.connection.execute(
         _PARENT_THEN, {"item": found.id, "rel": rel, "at": case.at}
@@ -152,7 +154,10 @@ def require_unit_of_measure(case: Case, found: Found, quantity: Quantity | None)
 
 def open_visit(case: Case, found: Found) -> tuple[str, int] | None:
     """Return (station, since) of the operation that is open on an item at the event time."""
-    row = case.connection.execute(_VISIT, (found.id, case.at)).fetchone()
-    if row is None or row[2] <= case.at:
+    standing = standing_of(case.connection, found.public)
+    row = None if standing is None else standing.visit
+    if row is not None and row[0] > case.at:
+        row = case.connection.execute(_VISIT_THEN, (found.id, case.at)).fetchone()
+    if row is None or row[3] <= case.at:
         return None
-    return station_name(case.connection, row[0]), row[1]
+    return station_name(case.connection, row[2]), row[0]

@@ -10,6 +10,7 @@ from tracenode.models.errors import WouldCloseCycle
 from tracenode.models.events import TraceEvent
 from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.cycles import closes_cycle
+from tracenode.server.store.memory import forget
 from tracenode.server.store.projector import project
 from tracenode.server.store.resolve import public_id
 
@@ -25,6 +26,7 @@ def taken_back(connection: sqlite3.Connection) -> Iterator[None]:
     finally:
         connection.execute("ROLLBACK TO trial")
         connection.execute("RELEASE trial")
+        forget(connection)
 
 
 def require_sound(case: Case, recorded: TraceEvent) -> None:
