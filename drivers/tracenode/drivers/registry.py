@@ -23,7 +23,7 @@ from tracenode.models.config import DeviceConfig, StationConfig
 from tracenode.models.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
-    from tracenode.drivers.mailbox.station import Booker
+    from tracenode.drivers.mailbox.neighbours import Booker
 
 __all__ = ["GROUP", "Drivers", "Make", "installed_drivers"]
 

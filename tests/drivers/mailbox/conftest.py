@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from tracenode.drivers.clock import Clock
+from tracenode.drivers.mailbox import station
 from tracenode.drivers.mailbox.layout import Layout
-from tracenode.drivers.mailbox.station import Memory, StationMailbox
+from tracenode.drivers.mailbox.neighbours import Memory
+from tracenode.drivers.mailbox.station import StationMailbox
 from tracenode.models.config import StationConfig
 from tracenode.models.errors import DriverError, JournalDown
 from tracenode.models.events import Master, Register, TraceEvent
@@ -135,7 +137,9 @@ MES = Requester("mes")
 
 
 @pytest.fixture
-async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
+async def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Plant]:
+    monkeypatch.setattr(station, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(station, "BUSY_RETRY_S", 0.05)
     trace = Trace.open(tmp_path / "trace.db", site="TEST", create=True)
     try:
         for material, kind in (("PUMP", "unit"), ("MOTOR", "unit"), ("SEAL", "lot")):

@@ -4,7 +4,7 @@
 - `sequence`    which request this is: new, repeated, wrapped, out of order; no I/O
 - `requests`    from a request to a trace event, from a receipt to an answer; no I/O
 - `bypass`      which times a controller ran without trace; no I/O
-- `station`     the state machine of one station over a memory of registers
-- `registers`   that memory over a guarded Modbus link
+- `station`     the state machine of one station, between its `neighbours`
+- `registers`   the controller's memory over a guarded Modbus link
 - `device`      a Modbus device with a mailbox; `configured` makes it from its `options`
 """

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from tracenode.drivers.driver import Driver
 from tracenode.drivers.mailbox.device import MailboxDevice
+from tracenode.drivers.mailbox.neighbours import Booker
 from tracenode.drivers.mailbox.options import MailboxOptions
 from tracenode.drivers.mailbox.registers import ModbusRegisters
-from tracenode.drivers.mailbox.station import Booker, StationMailbox
+from tracenode.drivers.mailbox.station import StationMailbox
 from tracenode.drivers.modbus.guard import Links
 from tracenode.drivers.modbus.options import load_options
 from tracenode.drivers.modbus.poller import ModbusDevice

@@ -11,12 +11,13 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from tracenode.drivers.clock import SYSTEM_CLOCK, Clock
 from tracenode.drivers.mailbox import layout as area
 from tracenode.drivers.mailbox.bypass import BypassLog
 from tracenode.drivers.mailbox.layout import Answer, Layout, PlcBits, Result, ServerBits
+from tracenode.drivers.mailbox.neighbours import Booker, Memory
 from tracenode.drivers.mailbox.requests import answer_to, event_of, refused
 from tracenode.drivers.mailbox.sequence import CycleRequests, Step, following
 from tracenode.drivers.mailbox.sequence import Sequence as Handshake
@@ -37,54 +38,6 @@ TORN_AFTER_S: Final = 2.0
 """A controller needs a few of its cycles to write a request, not seconds."""
 BUSY_RETRY_S: Final = 0.5
 MAX_REASON: Final = 254
-
-
-class Memory(Protocol):
-    """The controller's registers, offsets from each area's base.
-
-    All raise DriverError; a read returns exactly `count` registers or raises. A read or write may
-    be made of several telegrams.
-    """
-
-    async def read_a(self, offset: int, count: int) -> Sequence[int]: ...
-
-    async def write_b(self, offset: int, values: Sequence[int]) -> None: ...
-
-    async def read_b(self, offset: int, count: int) -> Sequence[int]: ...
-
-
-class Booker(Protocol):
-    """The one door for bookings, as a mailbox needs it."""
-
-    async def record(
-        self,
-        event: TraceEvent,
-        requester: Requester,
-        request_id: str = "",
-        *,
-        natural_key: str = "",
-        digest: bytes = b"",
-    ) -> Receipt:
-        """Book once for each request id, and once for each natural key; `digest` tells payloads
-        apart.
-
-        Raises:
-            StoreError: nothing can be booked now.
-        """
-        ...
-
-    async def last_request(self, requester: str) -> str:
-        """Return the last request id of a requester, empty where there is none.
-
-        Raises:
-            StoreError: it can't be read now.
-        """
-        ...
-
-    @property
-    def healthy(self) -> bool:
-        """False while nothing can be booked, as far as is known."""
-        ...
 
 
 @dataclass(slots=True)
