@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.store.plant import Plant
@@ -211,3 +213,20 @@ def test_S1_a_voided_generation_does_not_free_the_number_before_its_time() -> No
     early = {"item": "P", "material": "PUMP"}
     plant.refused(TraceStatus.DuplicateIdentifier, "register", day / 2, **early)
     assert plant.ok("register", 2 * day, **early).item == "sn:PUMP:P~1"
+
+
+def test_an_event_of_thousands_of_items_takes_time_in_proportion() -> None:
+    plant = Plant()
+    counts = (500, 4000)
+    seconds: dict[int, float] = {}
+    for count in counts:
+        numbers = [f"{count}-{n}" for n in range(count)]
+        outputs = [{"item": number, "material": "PUMP"} for number in numbers]
+        plant.make(f"STEEL L{count}")
+        begun = time.perf_counter()
+        plant.ok("transform", inputs=[{"item": f"L{count}"}], outputs=outputs)
+        inputs = [{"item": number} for number in numbers]
+        plant.ok("transform", inputs=inputs, outputs=[{"item": f"C{count}", "material": "CAR"}])
+        seconds[count] = time.perf_counter() - begun
+    few, many = (seconds[count] / count for count in counts)
+    assert many < 4 * few

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from tracenode.models.events import Correct, Release, TraceEvent, parse_event
@@ -36,7 +37,9 @@ class Fact:
     hold: int = 0
 
 
+@lru_cache(maxsize=64)
 def _event(type_: str, body: str) -> TraceEvent:
+    # An event of 10,000 items is read again for each of them when they are recomputed.
     return parse_event({"type": type_, **json.loads(body)["f"]})
 
 

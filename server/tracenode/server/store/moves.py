@@ -8,6 +8,8 @@ of consumption and transformation are no intervals: they begin with their event 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.events import (
@@ -174,6 +176,36 @@ def moved(event: TraceEvent) -> tuple[str, ...]:
             return ()
 
 
+class _Same:
+    """An event as a key that is equal to itself alone, so that none of it need be hashed."""
+
+    __slots__ = ("event",)
+
+    def __init__(self, event: Transform | Ship) -> None:
+        self.event = event
+
+    def __hash__(self) -> int:
+        return id(self.event)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.event is other.event
+
+
+class _Members(NamedTuple):
+    used: frozenset[str]
+    made: frozenset[str]
+
+
+@lru_cache(maxsize=64)
+def _members(same: _Same) -> _Members:
+    """The items of an event of many: each of them asks for its own moves."""
+    event = same.event
+    if isinstance(event, Ship):
+        return _Members(frozenset(event.items), frozenset())
+    used = frozenset(portion.item for portion in event.inputs)
+    return _Members(used, frozenset(output.item for output in event.outputs))
+
+
 def moves(public: str, event: TraceEvent, hold: int = 0) -> tuple[Move, ...]:
     """Return what an event does to one item's intervals, in order. `hold` as in `Fact`."""
     match event:
@@ -208,9 +240,10 @@ def moves(public: str, event: TraceEvent, hold: int = 0) -> tuple[Move, ...]:
 def _rarer_moves(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
     match event:
         case Transform():
-            if any(output.item == public for output in event.outputs):
+            members = _members(_Same(event))
+            if public in members.made:
                 return (Birth(),)
-            if is_unit(public) and any(portion.item == public for portion in event.inputs):
+            if is_unit(public) and public in members.used:
                 return (LifeTo(ItemState.Consumed), Leave())
         case Split() if event.child == public:
             return (Birth(),)
@@ -218,7 +251,7 @@ def _rarer_moves(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
             return (Birth(),)
         case Scrap() if event.item == public:
             return (LifeTo(ItemState.Scrapped), Leave())
-        case Ship() if public in event.items:
+        case Ship() if public in _members(_Same(event)).used:
             return (LifeTo(ItemState.Shipped), Leave())
         case _:
             return _marks(public, event, hold)

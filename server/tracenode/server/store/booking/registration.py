@@ -77,20 +77,20 @@ def transform(case: Case, event: Transform) -> Decision:
     """
     found = _inputs(case, "inputs", event.inputs)
     require_order(case, event.order)
-    outputs: list[Output] = []
+    outputs: dict[str, Output] = {}
     for output in event.outputs:
         identity = free_identity(case, output.item, output.material)
-        if any(identity == other.item for other in outputs):
+        if identity in outputs:
             raise DuplicateIdentifier(identity, "it is an output twice")
-        outputs.append(output.model_copy(update={"item": identity}))
+        outputs[identity] = output.model_copy(update={"item": identity})
     require_no_hold(case, found)
     for item, portion in zip(found, event.inputs, strict=True):
         require_unit_of_measure(case, item, portion.quantity)
     _check_map(case, event, found)
-    update = {"inputs": _resolved(event.inputs, found), "outputs": tuple(outputs)}
+    update = {"inputs": _resolved(event.inputs, found), "outputs": tuple(outputs.values())}
     recorded = resolved(event, **update)
     _require_acyclic(case, recorded, found)
-    return Decision(recorded, outputs[0].item)
+    return Decision(recorded, recorded.outputs[0].item)
 
 
 def _require_acyclic(
