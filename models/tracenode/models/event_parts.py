@@ -19,6 +19,7 @@ from tracenode.models.quantities import Quantity
 
 __all__ = [
     "MAX_INPUTS",
+    "MAX_REFERENCE",
     "AtStation",
     "Count",
     "EventBase",

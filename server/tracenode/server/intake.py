@@ -8,8 +8,9 @@ from typing import Final, Protocol
 
 from tracenode.models.config import StationConfig
 from tracenode.models.errors import StoreError
+from tracenode.models.event_parts import MAX_REFERENCE
 from tracenode.models.events import Observe, Reject, Start, TraceEvent
-from tracenode.models.readings import Reading, Scan
+from tracenode.models.readings import Reading, RejectReason, Scan
 from tracenode.models.receipts import Receipt, Requester
 
 __all__ = ["Intake"]
@@ -61,14 +62,15 @@ class Intake:
     def _event(self, scan: Scan) -> TraceEvent:
         at = self._stations.get(scan.device)
         station = at.id if at else ""
-        if scan.text is None:
-            why = scan.reject.name if scan.reject else "Unreadable"
+        if scan.text is None or len(scan.text) > MAX_REFERENCE:
+            why = scan.reject or RejectReason.TooLong
+            note = scan.note or f"expected at most {MAX_REFERENCE} characters"
             return Reject(
                 event_time=scan.at,
                 station=station,
                 device=scan.device,
                 raw=scan.raw[:MAX_RAW].hex(),
-                reason=f"{why}: {scan.note}"[:MAX_REASON],
+                reason=f"{why.name}: {note}"[:MAX_REASON],
             )
         if at and at.on_scan == "start" and not scan.duplicate:
             return Start(
