@@ -185,7 +185,8 @@ class Consume(EventBase):
 
 
 class Transform(EventBase):
-    """Inputs become outputs. Without `map` the edges are pooled (SEMANTICS S11)."""
+    """Inputs become outputs. Without `map` the edges are pooled (SEMANTICS S11); a `map` leaves out
+    no input and no output."""
 
     type: Literal["transform"] = "transform"
     inputs: Annotated[tuple[Portion, ...], Field(min_length=1, max_length=MAX_INPUTS)]
