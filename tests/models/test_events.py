@@ -77,3 +77,8 @@ def test_a_time_that_utc_can_not_tell_is_refused(time: str) -> None:
 def test_what_the_journal_can_not_keep_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         parse_event(fields)
+
+
+def test_a_negative_amount_is_refused() -> None:
+    with pytest.raises(ValidationError, match="from 0 on"):
+        parse_event({"type": "consume", "item": "a", "lot": "b", "quantity": "-5 KGM"})

@@ -20,6 +20,7 @@ from tracenode.models.quantities import Quantity
 __all__ = [
     "MAX_INPUTS",
     "MAX_REFERENCE",
+    "Amount",
     "AtStation",
     "Count",
     "EventBase",
@@ -60,6 +61,16 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_calendar)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 
 
+def _not_negative(quantity: Quantity) -> Quantity:
+    if quantity.mantissa < 0:
+        raise ValueError(f"a quantity from 0 on, not {quantity}")
+    return quantity
+
+
+Amount = Annotated[Quantity, AfterValidator(_not_negative)]
+"""How much went in or came out. Giving back is a correction, never a negative amount."""
+
+
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,7 +91,7 @@ class Portion(Frozen):
     """An item that goes in, and how much of it; None is unknown, never 0."""
 
     item: Reference
-    quantity: Quantity | None = None
+    quantity: Amount | None = None
 
 
 class Output(Frozen):
@@ -88,7 +99,7 @@ class Output(Frozen):
 
     item: Reference
     material: Text
-    quantity: Quantity | None = None
+    quantity: Amount | None = None
 
 
 class Share(Frozen):
@@ -96,7 +107,7 @@ class Share(Frozen):
 
     output: int = Field(ge=0)
     input: int = Field(ge=0)
-    quantity: Quantity | None = None
+    quantity: Amount | None = None
 
 
 class EventBase(Frozen):

@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, field_validator
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.event_parts import (
     MAX_INPUTS,
+    Amount,
     AtStation,
     Count,
     EventBase,
@@ -26,7 +27,6 @@ from tracenode.models.event_parts import (
     Share,
     Text,
 )
-from tracenode.models.quantities import Quantity
 
 __all__ = [
     "EVENT_TYPES",
@@ -74,7 +74,7 @@ class Register(EventBase):
     type: Literal["register"] = "register"
     item: Reference
     material: Text
-    quantity: Quantity | None = None
+    quantity: Amount | None = None
     expires_at: Moment | None = None
 
 
@@ -84,7 +84,7 @@ class Receive(EventBase):
     type: Literal["receive"] = "receive"
     item: Reference
     material: Text
-    quantity: Quantity | None = None
+    quantity: Amount | None = None
     expires_at: Moment | None = None
     supplier: Text = ""
 
@@ -150,7 +150,7 @@ class Assemble(EventBase):
     parent: Reference
     part: Reference
     position: Text = ""
-    quantity: Quantity | None = None
+    quantity: Amount | None = None
 
 
 class Remove(EventBase):
@@ -180,7 +180,7 @@ class Consume(EventBase):
     type: Literal["consume"] = "consume"
     item: Reference
     lot: Reference
-    quantity: Quantity | None = None
+    quantity: Amount | None = None
     position: Text = ""
 
 
@@ -201,7 +201,7 @@ class Split(EventBase):
     type: Literal["split"] = "split"
     lot: Reference
     child: Reference
-    quantity: Quantity | None = None
+    quantity: Amount | None = None
 
 
 class Merge(EventBase):
@@ -211,7 +211,7 @@ class Merge(EventBase):
     lots: Annotated[tuple[Portion, ...], Field(min_length=2, max_length=MAX_INPUTS)]
     item: Reference
     material: Text
-    quantity: Quantity | None = None
+    quantity: Amount | None = None
 
 
 class Pack(EventBase):
