@@ -143,6 +143,14 @@ class Plant:
         return dump(other)
 
 
+def _is_used(connection: sqlite3.Connection, item: int) -> bool:
+    rows = connection.execute(
+        "SELECT 1 FROM edge WHERE src=:n UNION ALL SELECT 1 FROM edge_past WHERE src=:n",
+        {"n": item},
+    )
+    return rows.fetchone() is not None
+
+
 def misremembered(connection: RememberingConnection) -> set[str]:
     """Return what the connection remembers otherwise than its tables have it."""
     memory = connection.memory
@@ -153,6 +161,7 @@ def misremembered(connection: RememberingConnection) -> set[str]:
         if found is not None:
             for rel in standing.inside:
                 inside(connection, found, rel)
+            found.used = standing.used or _is_used(connection, found.number)
         if found != standing:
             wrong.add(f"{public}: {standing}, not {found}")
     for (kind, key), data in memory.master.items():

@@ -17,11 +17,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from tracenode.models.events import TraceEvent, parse_event
-from tracenode.models.identifiers import Identity
 from tracenode.models.receipts import Receipt, Record
 from tracenode.models.status import TraceStatus
 from tracenode.server.store.canonical import canonical_json, with_fields
 from tracenode.server.store.chain import entry_hash, genesis
+from tracenode.server.store.standing import parsed
 
 __all__ = [
     "AHEAD_TOLERANCE_US",
@@ -296,5 +296,5 @@ def receipt_of(entry: Entry) -> Receipt:
 
 def material_of(item: str) -> str:
     """Return the part of a public id; empty where it is none."""
-    identity = Identity.parse(item) if item else None
+    identity = parsed(item) if item else None
     return identity.part if identity else ""

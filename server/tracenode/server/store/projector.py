@@ -8,10 +8,11 @@ tables, and the difference is versioned (SEMANTICS S13: one code path).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
-from tracenode.models.events import Correct, Master, Observe, Release, TraceEvent, Void
+from tracenode.models.events import Abort, Correct, Master, Observe, Release, TraceEvent, Void
+from tracenode.models.quantities import Quantity
 from tracenode.server.store import tail
 from tracenode.server.store.belief import EDGE, Row, withdraw
 from tracenode.server.store.facts import Fact, entry, fact_of
@@ -19,7 +20,7 @@ from tracenode.server.store.interning import KINDS, position_id, type_id, unit_i
 from tracenode.server.store.journal import position_of
 from tracenode.server.store.master import put_master
 from tracenode.server.store.memory import memory_of
-from tracenode.server.store.moves import LifeBack, moved, moves
+from tracenode.server.store.moves import moved, moves
 from tracenode.server.store.recompute import recompute
 from tracenode.server.store.references import INSIDE, births, drawn, named
 from tracenode.server.store.resolve import lookup, public_id, row_of
@@ -90,22 +91,22 @@ def _moved(connection: sqlite3.Connection, fact: Fact) -> tuple[str, ...]:
 
 
 def _book(connection: sqlite3.Connection, fact: Fact) -> list[Row]:
-    fresh = _bear(connection, fact)
+    born = births(fact.event)
+    fresh = _bear(connection, fact, born) if born else frozenset()
+    reborn = {public for public, _ in born if public not in fresh}
+    broken_off = isinstance(fact.event, Abort)
     standings = {public: _standing(connection, public) for public in items_of(connection, fact)}
     numbers = {public: standing.number for public, standing in standings.items()}
     _touch(connection, numbers.values(), fact.seq)
     _draw(connection, fact, numbers)
-    born = {public for public, _ in births(fact.event)}
     changed: list[Row] = []
     for public in _moved(connection, fact):
         standing = standings[public]
         number, last = standing.number, standing.last
-        steps = moves(public, fact.event, fact.hold)
-        reborn = public in born and public not in fresh
-        if fact.at < last or reborn or any(isinstance(step, LifeBack) for step in steps):
+        if fact.at < last or broken_off or public in reborn:
             changed += recompute(connection, number, public, fact.seq, (fact,))
         else:
-            for step in steps:
+            for step in moves(public, fact.event, fact.hold):
                 tail.append(connection, standing, step, fact, numbers)
         if fact.at > last:
             connection.execute("UPDATE item SET last=? WHERE id=?", (fact.at, number))
@@ -127,7 +128,7 @@ def _withdraw(
     uncount(connection, target.event)
     newest = () if replacement is None else (replacement,)
     for fact in newest:
-        _bear(connection, fact)
+        _bear(connection, fact, births(fact.event))
     rows = {
         public: row_of(connection, public)
         for fact in (target, *newest)
@@ -153,11 +154,13 @@ def _withdraw(
     return changed
 
 
-def _bear(connection: sqlite3.Connection, fact: Fact) -> set[str]:
+def _bear(
+    connection: sqlite3.Connection, fact: Fact, born: Iterable[tuple[str, Quantity | None]]
+) -> Set[str]:
     """Make rows for the items that a fact makes; return those that had none before."""
     fresh: set[str] = set()
     items = memory_of(connection).items
-    for public, quantity in births(fact.event):
+    for public, quantity in born:
         identity = parsed(public)
         assert identity is not None, f"not a public id: {public!r}"
         type_ = type_id(connection, identity.scheme, identity.part)
@@ -182,6 +185,7 @@ def _bear(connection: sqlite3.Connection, fact: Fact) -> set[str]:
             life=None,
             visit=None,
             inside=dict.fromkeys(INSIDE),
+            used=False,
         )
     return fresh
 
@@ -202,6 +206,7 @@ def _touch(connection: sqlite3.Connection, items: Iterable[int], seq: int) -> No
 
 def _draw(connection: sqlite3.Connection, fact: Fact, numbers: dict[str, int]) -> None:
     for edge in drawn(fact.event):
+        _standing(connection, edge.input).used = True
         quantity = edge.quantity
         EDGE.begin(
             connection,

@@ -72,7 +72,8 @@ class Recorder:
     def record(self, request: Request, *, tell: bool = True) -> Outcome:
         """Book one request, or its refusal; `tell` False leaves out what subscribers would hear.
 
-        A refusal comes from looking alone, so there is nothing to undo. Whatever this raises is a
+        A refusal comes from looking alone, but for the claim of its request id, so there is nothing
+        to undo. Whatever this raises is a
         failure of the store or a fault of the program, and may leave half an event behind: the
         caller rolls back.
         """
@@ -122,7 +123,8 @@ class Recorder:
         source = self.journal.source(request.requester.name)
         digest = bytes.fromhex(case.asked["d"])
         if request.request_id:
-            known = requests.known(connection, source, request=request.request_id)
+            seq = self.journal.head.seq + 1
+            known = requests.claim(connection, source, request.request_id, seq=seq, digest=digest)
             if known is not None:
                 if known.digest != digest:
                     raise RequestConflict(request.requester.name, request.request_id)
@@ -142,16 +144,15 @@ class Recorder:
     def _booked(self, case: _Case, decision: Decision, tell: bool) -> Outcome:
         event = case.request.event
         recorded = decision.event
-        answer = {
-            key: value
-            for key, value in (
-                ("item", decision.item),
-                ("text", decision.text),
-                ("next_step", decision.next_step),
-                ("recipe", decision.recipe),
-            )
-            if value
-        }
+        answer: dict[str, str] = {}
+        if decision.item:
+            answer["item"] = decision.item
+        if decision.text:
+            answer["text"] = decision.text
+        if decision.next_step:
+            answer["next_step"] = decision.next_step
+        if decision.recipe:
+            answer["recipe"] = decision.recipe
         body: dict[str, Any] = {"f": case.given if recorded is event else event_fields(recorded)}
         if answer:
             body["a"] = answer
@@ -217,6 +218,7 @@ class Recorder:
             requester=requester,
             kind=kind,
             body=body,
+            claimed=True,
         )
         return entry
 
@@ -236,13 +238,14 @@ def _replay(entry: Entry) -> Receipt:
 def _record(
     case: _Case, entry: Entry, receipt: Receipt, event: TraceEvent, body: dict[str, Any]
 ) -> Record:
-    at = from_microseconds(entry.at)
+    recorded = from_microseconds(entry.rec)
+    at = recorded if entry.at == entry.rec else from_microseconds(entry.at)
     return Record(
         position=entry.seq,
         record=receipt.record,
         sequence=receipt.sequence,
         at=at,
-        recorded=from_microseconds(entry.rec),
+        recorded=recorded,
         event=event.model_copy(update={"event_time": at}),
         requester=entry.source,
         user=case.request.requester.user,

@@ -8,6 +8,7 @@ from typing import Final
 from tracenode.models.events import (
     Assemble,
     Bind,
+    Complete,
     Consume,
     Correct,
     Gap,
@@ -22,6 +23,7 @@ from tracenode.models.events import (
     Replace,
     Ship,
     Split,
+    Start,
     TraceEvent,
     Transform,
     Unbind,
@@ -46,10 +48,18 @@ def named(event: TraceEvent) -> tuple[str, ...]:
     """Return every item that an event names, each once. A release, a void and a correction name
     none of themselves; an observation may name what is unknown."""
     match event:
-        case Assemble() | Remove():
-            return (event.parent, event.part)
+        case Start() | Complete() | Register():
+            return (event.item,)
         case Consume():
             return (event.item, event.lot)
+        case _:
+            return _rarer_names(event)
+
+
+def _rarer_names(event: TraceEvent) -> tuple[str, ...]:
+    match event:
+        case Assemble() | Remove():
+            return (event.parent, event.part)
         case Replace():
             return (event.parent, event.old_part, event.new_part)
         case Transform():

@@ -15,6 +15,7 @@ __all__ = [
     "MAILBOX",
     "NATURAL_WINDOW_US",
     "Known",
+    "claim",
     "index",
     "known",
     "last_request",
@@ -32,6 +33,7 @@ NEVER_BOUND: Final = frozenset({TraceStatus.RequestConflict, TraceStatus.Station
 the id to what was booked first."""
 
 _DIGEST_BYTES: Final = 16
+_BIND: Final = "INSERT INTO request(source, rid, seq, digest) VALUES (?, ?, ?, ?)"
 
 
 class Known(NamedTuple):
@@ -59,6 +61,17 @@ def known(
     return Known(*row) if row else None
 
 
+def claim(
+    connection: sqlite3.Connection, source: int, request: str, *, seq: int, digest: bytes
+) -> Known | None:
+    """Bind a request id to the entry that is about to be appended; where it is bound already,
+    leave it so and return what it is bound to."""
+    values = (source, _own(request), seq, digest)
+    if connection.execute(f"{_BIND} ON CONFLICT DO NOTHING", values).rowcount:
+        return None
+    return known(connection, source, request=request)
+
+
 def last_request(connection: sqlite3.Connection, requester: str) -> str:
     """Return the id of a mailbox's last answered request; empty where there is none."""
     row = connection.execute(
@@ -76,8 +89,10 @@ def index(
     requester: str,
     kind: str,
     body: dict[str, Any],
+    claimed: bool = False,
 ) -> None:
-    """Enter an appended entry into `request`, `last_request` and `emitted`."""
+    """Enter an appended entry into `request`, `last_request` and `emitted`; `claimed` where
+    `claim` was called for it."""
     execute = connection.execute
     if "es" in body:
         execute("INSERT INTO emitted(es, seq) VALUES (?, ?)", (body["es"], seq))
@@ -88,11 +103,14 @@ def index(
     digest = bytes.fromhex(request["d"])
     status = body["a"]["status"] if kind == REFUSED else 0
     if "id" in request:
-        if status not in NEVER_BOUND:
-            execute(
-                "INSERT INTO request(source, rid, seq, digest) VALUES (?, ?, ?, ?)",
-                (source, _own(request["id"]), answered, digest),
-            )
+        own = _own(request["id"])
+        if not claimed:
+            if status not in NEVER_BOUND:
+                execute(_BIND, (source, own, answered, digest))
+        elif status in NEVER_BOUND:
+            execute("DELETE FROM request WHERE source=? AND rid=? AND seq=?", (source, own, seq))
+        elif answered != seq:
+            execute("UPDATE request SET seq=? WHERE source=? AND rid=?", (answered, source, own))
         if requester.startswith(MAILBOX):
             execute(
                 "INSERT INTO last_request(source, rid) VALUES (?, ?)"
@@ -101,8 +119,8 @@ def index(
             )
     if "n" in request and kind != REFUSED and "r" not in request:
         execute(
-            "INSERT INTO request(source, rid, seq, digest) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT(source, rid) DO UPDATE SET seq = excluded.seq, digest = excluded.digest",
+            f"{_BIND} ON CONFLICT(source, rid)"
+            " DO UPDATE SET seq = excluded.seq, digest = excluded.digest",
             (source, _natural(request["n"]), seq, digest),
         )
 

@@ -51,6 +51,8 @@ class Standing:
     visit: Visit | None
     inside: dict[int, Parent | None]
     """By `rel` of the edge; what is not in it was not looked up yet."""
+    used: bool = True
+    """False where no edge ever went out of it; True may be too much."""
 
 
 def standing_of(connection: sqlite3.Connection, public: str) -> Standing | None:

@@ -64,6 +64,7 @@ def append(
                 seq,
             )
             standing.inside[rel] = key
+            standing.used = True
         case Out():
             _out(connection, standing, relation_code(move.relation), numbers[move.parent], fact)
         case LifeTo():

@@ -139,6 +139,9 @@ def require_loose(case: Case, found: Found) -> None:
 
 def require_acyclic(case: Case, output: Found, input_: Found) -> None:
     """Refuse an edge from the event time on that would close a cycle: WouldCloseCycle."""
+    standing = standing_of(case.connection, output.public)
+    if standing is not None and not standing.used and output.id != input_.id:
+        return
     if closes_cycle(case.connection, output.id, input_.id, case.at, INF):
         raise WouldCloseCycle(output.public, input_.public)
 

@@ -52,10 +52,11 @@ def free_identity(case: Case, text: str, code: str) -> str:
     else:
         given = None
         number = text if scanned is None else _number(scanned, code, about)
-    generation = _generation(case, Identity.checked(scheme, code, number), about)
+    wanted = Identity.checked(scheme, code, number)
+    generation = _generation(case, wanted, about)
     if given is not None and given.generation not in (0, generation):
         raise InvalidIdentifier(text, f"the next free generation is {generation}")
-    return str(Identity.checked(scheme, code, number, generation))
+    return str(Identity.checked(scheme, code, number, generation) if generation else wanted)
 
 
 def _generation(case: Case, wanted: Identity, about: Material) -> int:
