@@ -199,6 +199,10 @@ async def grouped(info: str, callers: int) -> AsyncIterator[BookingPeer]:
 
 
 async def _connected(stack: AsyncExitStack, info: str) -> AsyncConnection:
-    return await stack.enter_async_context(
+    connection = await stack.enter_async_context(
         await psycopg.AsyncConnection.connect(info, autocommit=True)
     )
+    # The functions are planned while the tables are small: keep to the plans for large ones.
+    for way in ("seqscan", "hashjoin", "mergejoin"):
+        await connection.execute(f"SET enable_{way} = off".encode())
+    return connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from benchmarks._plant import START_US
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.events import (
     Assemble,
@@ -19,7 +20,7 @@ from tracenode.models.events import (
 )
 from tracenode.models.quantities import Quantity
 
-__all__ = ["EVENTS_PER_UNIT", "beginning", "unit_events"]
+__all__ = ["EVENTS_PER_UNIT", "beginning", "line_events", "unit_events"]
 
 EVENTS_PER_UNIT: Final = 6
 _STATIONS: Final = 8
@@ -58,6 +59,18 @@ def unit_events(number: int) -> tuple[TraceEvent, ...]:
             **about,
         ),
     )
+
+
+def line_events(units: int) -> Iterator[tuple[int, TraceEvent]]:
+    """Yield the events of so many finished units, one every ten milliseconds."""
+    at = START_US
+    for event in beginning():
+        at += 10_000
+        yield at, event
+    for number in range(units):
+        for event in unit_events(number):
+            at += 10_000
+            yield at, event
 
 
 def _lot(number: int) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +30,7 @@ from benchmarks._ingest import (
     prepare_peer,
     write_names,
 )
-from benchmarks._mix import EVENTS_PER_UNIT, beginning, unit_events
-from benchmarks._plant import START_US
+from benchmarks._mix import EVENTS_PER_UNIT, beginning, line_events, unit_events
 from benchmarks._postgres import NAME, Connection, peer_schema
 from benchmarks._rows import Options, Report, arguments, clocked, median, percentile, scratch
 from benchmarks._served import Usage, used
@@ -59,7 +58,7 @@ class Sizes:
     starts: int
 
 
-FULL = Sizes(7, {1: 100, 10: 400, 100: 600}, UNITS, 5)
+FULL = Sizes(15, {1: 50, 10: 200, 100: 400}, UNITS, 5)
 QUICK = Sizes(3, {1: 20, 10: 60, 100: 100}, QUICK_UNITS, 1)
 
 Book = Callable[[TraceEvent, str], Awaitable[None]]
@@ -218,18 +217,6 @@ def disk(report: Report, path: Path, peer: Connection | None) -> None:
 
 
 # ------------------------------------------------------------------ a full file
-def line_events(units: int) -> Iterator[tuple[int, TraceEvent]]:
-    """Yield the events of so many finished units, one every ten milliseconds."""
-    at = START_US
-    for event in beginning():
-        at += 10_000
-        yield at, event
-    for number in range(units):
-        for event in unit_events(number):
-            at += 10_000
-            yield at, event
-
-
 def keeping(report: Report, path: Path) -> None:
     """Measure `rebuild` and `verify` on a file."""
     took, result = clocked(rebuild, path)
