@@ -32,7 +32,6 @@ canonical_json: Final = _encoder()
 
 def with_fields(body: Mapping[str, Any], fields: str) -> str:
     """Return `canonical_json(body)` where `fields` is that of its `f` already."""
-    parts = [
-        f'"{key}":{fields if key == "f" else canonical_json(body[key])}' for key in sorted(body)
-    ]
-    return "{" + ",".join(parts) + "}"
+    # No text can hold this: a quotation mark inside one is escaped.
+    without: str = canonical_json({**body, "f": None})
+    return without.replace('"f":null', f'"f":{fields}', 1)
