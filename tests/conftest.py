@@ -1,4 +1,4 @@
-"""Which tests are units: they need no peer and no time-outs of real sockets, and are quick."""
+"""Which tests are units: one room at a time, without peers and real sockets, and quick."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parent
-WITH_PEERS: Final = (
+WHOLE: Final = (
+    "benchmarks",
+    "commands",
+    "docs",
     "opcua",
     "nodesets/test_asyncua.py",
     "drivers/link/test_links.py",
@@ -22,12 +25,12 @@ WITH_PEERS: Final = (
     "drivers/scanner",
     "drivers/supervisor",
 )
-"""Folders and files in which every test talks to a peer in this process over real sockets or
-terminals: an OPC UA server, a Modbus slave, a reader."""
+"""Folders and files in which every test runs a whole command or bench, or talks over a real socket
+or terminal to a peer: an OPC UA server, a Modbus slave, a reader."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    peers = [ROOT / place for place in WITH_PEERS]
+    whole = [ROOT / place for place in WHOLE]
     for item in items:
-        if any(item.path == peer or peer in item.path.parents for peer in peers):
+        if any(item.path == place or place in item.path.parents for place in whole):
             item.add_marker(pytest.mark.integration)
