@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ __all__ = ["TraceProcessor"]
 S = StatusCodes
 
 MAX_PARALLEL_CALLS = 8
-"""Call requests of one connection that run at once; the next one waits, and its client with it."""
+"""Call requests of one connection that run at once; the next one waits, and its client with it.
+They begin in the order in which they came, so that bookings sent without waiting keep it."""
 
 
 def _request(name: str) -> ua.NodeId:
@@ -68,12 +70,12 @@ class TraceProcessor(UaProcessor):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._calls = 0
+        self._calls = asyncio.Semaphore(MAX_PARALLEL_CALLS)
 
     async def process_message(self, seqhdr: Any, body: Any) -> Any:
         """Answer one request; a Call runs beside the rest, so that Publish and Read go on."""
-        if self._calls < MAX_PARALLEL_CALLS and nodeid_from_binary(body.copy()) == CALL:
-            self._calls += 1
+        if nodeid_from_binary(body.copy()) == CALL:
+            await self._calls.acquire()
             self.iserver.tasks.start(self._call(seqhdr, body))
             return True
         return await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]
@@ -82,7 +84,7 @@ class TraceProcessor(UaProcessor):
         try:
             await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]
         finally:
-            self._calls -= 1
+            self._calls.release()
 
     def send_response(
         self,
