@@ -74,3 +74,14 @@ async def test_hashes_are_computed_again(plant: Plant, client: Client) -> None:
     for first, last in ((3, 2), (1, head.sequence + 5)):
         answer = await outputs(client, LOG, "VerifyIntegrity", u64(first), u64(last))
         assert answer[3] == TraceStatus.MalformedRequest
+
+
+@pytest.mark.parametrize("sequence", [2**63, 2**64 - 1])
+async def test_numbers_that_no_record_can_have_are_answered(client: Client, sequence: int) -> None:
+    records, following, latest, text, status = await outputs(
+        client, LOG, "ReadRecords", u64(sequence), u32(1)
+    )
+    assert (records, following, text, status) == ([], sequence, "", TraceStatus.Ok)
+    assert latest < sequence
+    answer = await outputs(client, LOG, "VerifyIntegrity", u64(1), u64(sequence))
+    assert answer[3] == TraceStatus.MalformedRequest

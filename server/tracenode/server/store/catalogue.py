@@ -14,16 +14,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from tracenode.models.events import Complete, Correct, TraceEvent
 from tracenode.models.genealogy import Relation
 from tracenode.models.identifiers import Identity
 from tracenode.models.receipts import Record
 from tracenode.server.store.database import connect_reader, damage_named
-from tracenode.server.store.journal import entry_at, from_microseconds, record_of
+from tracenode.server.store.journal import (
+    NOTED,
+    entries,
+    entry_at,
+    from_microseconds,
+    head_of,
+    record_of,
+)
 from tracenode.server.store.master import master_data
 from tracenode.server.store.resolve import lookup, public_id
 from tracenode.server.store.schema import INF
 
-__all__ = ["Catalogue", "StationState", "records_at", "sequences_of"]
+__all__ = ["Catalogue", "StationState", "completion_in", "records_at", "sequences_of"]
 
 T = TypeVar("T")
 
@@ -60,6 +68,9 @@ WHERE s.name=?"""
 _OPEN_HERE: Final = f"""
 SELECT v.item, v.at FROM visit v INDEXED BY visit_open WHERE v.station=? AND v.until={INF}
 ORDER BY v.at DESC LIMIT 1"""
+_ENDED_BY: Final = f"""
+SELECT v.uev FROM visit v INDEXED BY visit_at WHERE v.station=? AND v.until<{INF}
+ORDER BY v.at DESC LIMIT {RECENT}"""
 _VISITS: Final = """
 SELECT v.item, v.at, v.until FROM visit v INDEXED BY visit_at WHERE v.station=?
 ORDER BY v.at DESC LIMIT 64"""
@@ -174,6 +185,21 @@ class Catalogue:
         """Return how a station is; one that booked nothing yet is as new."""
         return self.read(lambda connection: _station(connection, name))
 
+    def completion(self, name: str) -> Record | None:
+        """Return the completion, or the correction that put one, that ended the latest operation of
+        a station; None where none of the last few was ended by one."""
+        return self.read(lambda connection: _completion(connection, name))
+
+    def latest(self, limit: int) -> list[Record]:
+        """Return what was recorded or refused in the last `limit` journal entries, in order."""
+
+        def found(connection: sqlite3.Connection) -> list[Record]:
+            after = max(0, head_of(connection).seq - limit)
+            read = entries(connection, after)
+            return [record_of(entry) for entry in read if entry.type != NOTED]
+
+        return self.read(found)
+
     # -------------------------------------------------------------- shared
     def _rows(self, sql: str, parameters: Any) -> list[Any]:
         return self.read(lambda connection: connection.execute(sql, parameters).fetchall())
@@ -261,6 +287,23 @@ def _station(connection: sqlite3.Connection, name: str) -> StationState:
         cycle_s=None if ended is None else (ended[1] - ended[0]) / 1e6,
         recent=tuple(public_id(connection, item) for item in recent),
     )
+
+
+def _completion(connection: sqlite3.Connection, name: str) -> Record | None:
+    rows = connection.execute("SELECT id FROM station WHERE name=?", (name,)).fetchall()
+    for (station,) in rows:
+        for (position,) in connection.execute(_ENDED_BY, (station,)).fetchall():
+            entry = entry_at(connection, position)
+            record = None if entry is None else record_of(entry)
+            if record is not None and completion_in(record.event) is not None:
+                return record
+    return None
+
+
+def completion_in(event: TraceEvent) -> Complete | None:
+    """Return the completion that an event is, or that a correction puts in the place of another."""
+    said = event.replacement if isinstance(event, Correct) else event
+    return said if isinstance(said, Complete) else None
 
 
 def sequences_of(connection: sqlite3.Connection, positions: Iterable[int]) -> dict[int, int]:

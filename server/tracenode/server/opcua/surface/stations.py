@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tracenode.models.answers import ItemView
@@ -18,13 +19,32 @@ from tracenode.server.opcua.surface.structures import item_fields
 from tracenode.server.opcua.surface.telling import told
 from tracenode.server.opcua.surface.tree import Members
 from tracenode.server.opcua.values import NewValue
-from tracenode.server.store.catalogue import Catalogue, StationState
+from tracenode.server.store.catalogue import Catalogue, StationState, completion_in
 
 __all__ = ["Stations"]
 
 RECENT: Final = 16
 CURRENT: Final = ("ItemId", "MaterialId", "LotId", "OrderId", "State")
+REREAD: Final = 2_000
+"""Journal entries that are read again at the start, about 50 µs each."""
 EMPTY: Final = {"ItemId": "", "MaterialId": "", "LotId": "", "OrderId": "", "State": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class _Completed:
+    """What a completion said: by which record, the verdict, and how long it took if it told."""
+
+    record: str = ""
+    verdict: Evaluation = Evaluation.Undefined
+    cycle_s: float | None = None
+
+    @classmethod
+    def by(cls, record: str, event: Complete) -> _Completed:
+        told_ms = event.cycle_time_ms
+        return cls(record, event.evaluation, None if told_ms is None else told_ms / 1000)
+
+
+NOTHING: Final = _Completed()
 
 
 class Stations:
@@ -42,8 +62,7 @@ class Stations:
         self._catalogue = catalogue
         self._view = view
         self._recent: dict[str, deque[str]] = {name: deque(maxlen=RECENT) for name in members}
-        self._verdicts: dict[str, Evaluation] = {}
-        self._cycles: dict[str, float | None] = {}
+        self._completed: dict[str, _Completed] = {}
         self._devices: dict[str, set[str]] = {name: set() for name in members}
         self._down: set[str] = set()
         for device in config.devices:
@@ -56,15 +75,26 @@ class Stations:
 
     # -------------------------------------------------------------- at start
     def restored(self) -> Iterator[NewValue]:
-        """Yield every value as the store has it."""
-        for station in self._members:
-            state = self._catalogue.station(station)
+        """Yield every value as it was before the server stopped. What only the records tell is
+        told by the REREAD last entries of the journal; of a station that was quiet for longer, the
+        tables know its last record, its verdict and the items with an operation there."""
+        states = {station: self._catalogue.station(station) for station in self._members}
+        accepted: dict[str, Record] = {}
+        last: dict[str, Record] = {}
+        for station, state in states.items():
             self._recent[station].extend(state.recent)
-            last = state.last
-            if last is not None:
-                if isinstance(last.event, Complete):
-                    self._completed(station, last.event)
-                yield from self._last(last)
+            self._recall(station)
+            if state.last is not None:
+                accepted[station] = last[station] = state.last
+        for record in self._catalogue.latest(REREAD):
+            self._remember(record)
+            last[record.event.station] = record
+            if record.refusal is None:
+                accepted[record.event.station] = record
+        for station, state in states.items():
+            for told_last in (accepted.get(station), last.get(station)):
+                if told_last is not None:
+                    yield from self._last(told_last)
             yield from self._state(station, state)
             yield self._online(station)
 
@@ -75,9 +105,8 @@ class Stations:
         for record in records:
             for station in _places(record, self._members):
                 touched[station] = None
-            if record.event.station in self._members:
-                self._remember(record)
-                yield from self._last(record)
+            self._remember(record)
+            yield from self._last(record)
         for station in touched:
             yield from self._state(station, self._catalogue.station(station))
 
@@ -85,18 +114,25 @@ class Stations:
         station, event = record.event.station, record.event
         if record.refusal is not None:
             return
+        if isinstance(event, Void | Correct):
+            for place, completed in list(self._completed.items()):
+                if completed.record == event.record.lower():
+                    self._recall(place)
         if isinstance(event, Complete):
-            self._completed(station, event)
-        if record.item:
+            self._completed[station] = _Completed.by(record.record, event)
+        if record.item and station in self._members:
             recent = self._recent[station]
             if record.item in recent:
                 recent.remove(record.item)
             recent.appendleft(record.item)
 
-    def _completed(self, station: str, event: Complete) -> None:
-        told_ms = event.cycle_time_ms
-        self._verdicts[station] = event.evaluation
-        self._cycles[station] = None if told_ms is None else told_ms / 1000
+    def _recall(self, station: str) -> None:
+        """Take the last verdict of a station from the tables."""
+        self._completed.pop(station, None)
+        record = self._catalogue.completion(station)
+        event = None if record is None else completion_in(record.event)
+        if record is not None and event is not None:
+            self._completed[station] = _Completed.by(record.record, event)
 
     def _last(self, record: Record) -> Iterator[NewValue]:
         station = record.event.station
@@ -117,13 +153,12 @@ class Stations:
         fields: Mapping[str, Any] = EMPTY if view is None else item_fields(view)
         for name in CURRENT:
             yield NewValue(members[f"CurrentItem.{name}"], fields[name])
-        verdict = self._verdicts.get(station, Evaluation.Undefined)
-        yield NewValue(members["CurrentItem.Evaluation"], int(verdict))
+        completed = self._completed.get(station, NOTHING)
+        yield NewValue(members["CurrentItem.Evaluation"], int(completed.verdict))
         yield NewValue(members["CurrentItem.StartedAt"], state.started or NULL_DATE)
         yield NewValue(members["CountOK"], state.ok)
         yield NewValue(members["CountNotOK"], state.not_ok)
-        told_s = self._cycles.get(station)
-        cycle = state.cycle_s if told_s is None else told_s
+        cycle = state.cycle_s if completed.cycle_s is None else completed.cycle_s
         if cycle is not None:
             yield NewValue(members["CycleTime"], cycle)
         recent = list(self._recent[station])

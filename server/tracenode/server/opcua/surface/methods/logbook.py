@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tracenode.models.errors import MalformedRequest
 from tracenode.server.opcua.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.limits import MAX_RECORDS, MAX_VERIFIED, limited
@@ -10,6 +12,10 @@ from tracenode.server.store.inspection import Inspected, inspect
 from tracenode.server.trace import Trace
 
 __all__ = ["LogMethods"]
+
+
+LAST: Final = 2**63 - 1
+"""The greatest EventSequence there can be: what a column of the store holds."""
 
 
 class LogMethods:
@@ -32,7 +38,7 @@ class LogMethods:
         """Records without a gap; NextSequence is where the next page begins, past the newest when
         there is no more yet."""
         first = max(1, from_sequence or 1)
-        records = await self._trace.records(first, limited(max_records, MAX_RECORDS))
+        records = await self._trace.records(min(first, LAST), limited(max_records, MAX_RECORDS))
         latest = max(self._trace.head.sequence, records[-1].sequence if records else 0)
         return {
             "records": [record_structure(record) for record in records],
@@ -45,8 +51,10 @@ class LogMethods:
     ) -> dict[str, object]:
         """Compute the hashes of the journal entries from one record to another again. The first
         entry is checked against the hash that stands before it."""
-        first = max(1, from_sequence or 1)
-        last = to_sequence or self._trace.head.sequence
+        latest = self._trace.head.sequence
+        first, last = min(max(1, from_sequence or 1), LAST), min(to_sequence or latest, LAST)
+        if first == 1 and last == 0:
+            return {}  # nothing is published yet
         if last < first:
             raise MalformedRequest("ToSequence", f"{first} or more, or 0", str(last))
         found: Inspected = await self._trace.store.readers.run(
