@@ -169,7 +169,9 @@ def test_run_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
             )
             taken = coming_from(tmp_path, "run", "other.toml")
             assert taken.returncode == 4
-            assert "Traceback" not in taken.stderr
+            said = f"tracenode: can't listen at opc.tcp://127.0.0.1:{port}/tracenode: "
+            assert taken.stderr.startswith(said)
+            assert "opcua.endpoint" in taken.stderr
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(PROCESS_S)

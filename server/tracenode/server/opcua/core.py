@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import math
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -35,6 +36,7 @@ __all__ = [
     "SITE",
     "TYPES",
     "TYPES_URI",
+    "ListenError",
     "NodesetError",
     "ServerOptions",
     "TraceServer",
@@ -52,6 +54,18 @@ MAX_MESSAGE = 16 * 1024 * 1024
 
 class NodesetError(ValueError):
     """A nodeset file can't be imported, or would move the namespaces."""
+
+
+class ListenError(OSError):
+    """The endpoint can't be listened on: its port is taken, or its address is not of this host."""
+
+    def __init__(self, endpoint: str, cause: OSError) -> None:
+        number = cause.errno or 0  # negative: of the resolver
+        reason = os.strerror(number) if number > 0 else str(cause)
+        super().__init__(
+            f"can't listen at {endpoint}: {reason}. Stop what listens there,"
+            " or set another opcua.endpoint"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +203,16 @@ class TraceServer:
         return imported
 
     async def start(self) -> None:
-        """Listen; then freeze what is loaded, so that the garbage collector leaves it alone."""
+        """Listen; then freeze what is loaded, so that the garbage collector leaves it alone.
+
+        Raises:
+            ListenError: the address can't be listened on.
+        """
         self.events.forget()
-        await self.engine.start()
+        try:
+            await self.engine.start()
+        except OSError as e:
+            raise ListenError(self.options.endpoint, e) from e
         self._started = True
         gc.collect()
         gc.freeze()
