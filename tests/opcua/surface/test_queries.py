@@ -204,3 +204,26 @@ async def test_numbers_of_words_are_checked(client: Client, product: Product) ->
     result = await call(client, Q, "QueryGenealogy", *asked)
     assert result.StatusCode.value == StatusCodes.BadInvalidArgument
     assert result.InputArgumentResults[1].value == StatusCodes.BadOutOfRange
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "asked"),
+    [
+        ("TraceIngredients", {"MaxDepth": 1, "MaxItems": 0}, {"max_depth": 1}),
+        ("TraceIngredients", {"MaxDepth": 0, "MaxItems": 2}, {"max_nodes": 2}),
+        ("RecallScope", {"AsOf": None, "AsKnownAt": 0, "MaxItems": 0}, {"limit": 0}),
+        ("GetHistory", {"Offset": 1, "MaxRecords": 2}, {"offset": 1, "limit": 2}),
+    ],
+)
+async def test_questions_as_json_take_the_names_of_the_methods(
+    client: Client,
+    product: Product,
+    name: str,
+    arguments: dict[str, object],
+    asked: dict[str, object],
+) -> None:
+    own = json.dumps({"item": product.pump, **asked})
+    methods = json.dumps({"ItemId": product.pump, **arguments})
+    answers = [await outputs(client, Q, "QueryJson", name, given) for given in (own, methods)]
+    assert answers[0] == answers[1]
+    assert answers[0][2] == S.Ok

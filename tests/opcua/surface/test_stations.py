@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -220,3 +221,34 @@ async def test_every_other_station_method_books(plant: Plant, client: Client) ->
     assert answer[-1] == S.Ok, answer
     refused = await outputs(client, station, "StartItem", request_id(), pump, "", "")
     assert refused[2] == S.ItemScrapped
+
+
+async def test_calls_sent_without_waiting_are_booked_in_their_order(client: Client) -> None:
+    station = "St/OP30"
+    sent = [
+        outputs(client, station, "RegisterItem", request_id(), "PUMP", "", f"Q{number:02}")
+        for number in range(30)
+    ]
+    sequences = [answer[0] for answer in await asyncio.gather(*sent)]
+    assert sequences == sorted(sequences)
+    assert sequences[0] > 0
+
+
+async def test_other_ids_that_are_too_long_are_no_ids_either(client: Client) -> None:
+    await register(client, "A900")
+    long = "4" * 300
+    for order, operator in ((long, ""), ("", long)):
+        _, text, status = await outputs(
+            client, "St/OP30", "StartItem", request_id(), "A900", order, operator
+        )
+        assert status == S.InvalidIdentifier
+        assert "has 300 characters, at most 254 fit" in text
+
+
+async def test_a_method_is_not_called_on_its_type(client: Client) -> None:
+    request = ua.CallMethodRequest()
+    request.ObjectId = model_id("TraceStationType")
+    request.MethodId = model_id("TraceStationType/CheckItem")
+    request.InputArguments = [ua.Variant("", V.String), ua.Variant("A100", V.String)]
+    (result,) = await client.uaclient.call([request])
+    assert result.StatusCode.value == StatusCodes.BadMethodInvalid

@@ -163,3 +163,30 @@ async def test_a_container_lists_its_contents(plant: Plant, client: Client) -> N
     await plant.book(Pack(container=box, item=item))
     assert await names(client, site(f"Item/{box}"), packed, ua.BrowseDirection.Inverse) == [item]
     assert await names(client, site(f"Item/{item}"), packed) == [box]
+
+
+async def test_what_a_reference_says_of_a_node_is_what_the_node_says(
+    plant: Plant, client: Client
+) -> None:
+    pump, rotor = await plant.unit(), await plant.unit("ROTOR")
+    await outputs(
+        client, "St/OP10", "InstallPart", request_id(), pump, rotor, "", ua.Variant(None), ""
+    )
+    for start in ("Traceability.Materials", f"Item/{pump}", f"Item/{pump}#State", "Mat/PUMP"):
+        links = await client.get_node(site(start)).get_references(
+            ua_id(ObjectIds.References), ua.BrowseDirection.Both
+        )
+        assert links
+        for link in links[:20]:
+            node = client.get_node(link.NodeId)
+            assert await node.read_browse_name() == link.BrowseName
+            assert (await node.read_display_name()).Text == link.DisplayName.Text, link
+
+
+@pytest.mark.parametrize("node", ["Item/{}#", "Mat/PUMP#", "Ord/4711#"])
+async def test_an_id_with_an_empty_member_is_unknown(
+    plant: Plant, client: Client, node: str
+) -> None:
+    text = node.format(await plant.unit())
+    with pytest.raises(UaStatusCodeError):
+        await client.get_node(site(text)).read_browse_name()

@@ -7,7 +7,8 @@ running, the handler within its time. What the client gets (OPC 10000-4 5.12.2):
 ==================================== ===============================================================
 outcome                              status of the call
 ==================================== ===============================================================
-unknown object / method not of it    BadNodeIdUnknown / BadMethodInvalid
+unknown object / method not of it,
+  or called on a type                BadNodeIdUnknown / BadMethodInvalid
 fewer or more arguments              BadArgumentsMissing / BadTooManyArguments
 wrong type or array-ness             BadInvalidArgument, the argument's result BadTypeMismatch
 too long, NaN, outside its bounds    BadInvalidArgument, the argument's result BadOutOfRange
@@ -176,6 +177,8 @@ class MethodGateway(MethodService):
         node = self._space.get(method.ObjectId)
         if node is None:
             return _status(S.BadNodeIdUnknown)
+        if attribute(node, AttributeIds.NodeClass) != ua.NodeClass.Object:
+            return _status(S.BadMethodInvalid)
         called = self._space.get(method.MethodId)
         if called is None or not self._belongs(node, method.MethodId):
             return _status(S.BadMethodInvalid)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace, NodeData
@@ -13,7 +13,7 @@ from tracenode.models.answers import ItemAnswer, ItemDetail, ItemView
 from tracenode.models.errors import TraceError
 from tracenode.models.identifiers import Identity
 from tracenode.server.genealogy import answer
-from tracenode.server.opcua.nodes import reference
+from tracenode.server.opcua.nodes import reference, reference_to
 from tracenode.server.opcua.surface.keys import (
     item_id,
     item_of,
@@ -29,7 +29,7 @@ from tracenode.server.opcua.types import TypeTree
 from tracenode.server.opcua.virtual import Listing
 from tracenode.server.store.catalogue import Catalogue
 
-__all__ = ["Items", "item_display"]
+__all__ = ["Items", "item_display", "master_display"]
 
 HELD_VIEWS: Final = 64
 """Items whose state is held as long as nothing is committed: a client reads one field after
@@ -42,6 +42,11 @@ def item_display(public: str) -> str:
     """Return what people read: the part and the number."""
     identity = Identity.parse(public)
     return public if identity is None else f"{identity.part} {identity.text}"
+
+
+def master_display(key: str, data: Mapping[str, Any] | None) -> str:
+    """Return what people read of an entry of the master data: its name, if it has one."""
+    return str((data or {}).get("name") or key)
 
 
 class Items:
@@ -60,6 +65,7 @@ class Items:
         head: Callable[[], int],
         stations: Collection[str],
     ) -> None:
+        self._space = space
         self._template = Template(space, types, "TraceItemType")
         self._catalogue = catalogue
         self._head = head
@@ -100,17 +106,17 @@ class Items:
     # -------------------------------------------------------------- NodeSource
     def node(self, node_id: ua.NodeId) -> NodeData | None:
         """Return an item's object or variable."""
-        key, _, field = str(node_id.Identifier).removeprefix("Item/").partition("#")
+        key, hash_, field = str(node_id.Identifier).removeprefix("Item/").partition("#")
         public = item_of(key)
         view = None if public is None else self.view(public)
         if public is None or view is None:
             return None
-        owner = item_id(public)
-        if field:
+        owner, display = item_id(public), item_display(public)
+        if hash_:
             return self._template.variable(
-                owner, public, field, item_fields(view), at=view.updated_at
+                owner, public, display, field, item_fields(view), at=view.updated_at
             )
-        node = self._template.object(owner, public, item_display(public))
+        node = self._template.object(owner, public, display)
         node.references.extend(self._relations(view))
         return node
 
@@ -169,26 +175,21 @@ class Items:
             self._link(target, replaces, forward=False)
             for target in self._catalogue.replaced_by(view.item)
         ]
-        if self._catalogue.master("material", view.material) is not None:
+        material = self._catalogue.master("material", view.material)
+        if material is not None:
             links.append(
                 reference(
                     material_id(view.material),
                     model_id("DefinedByMaterial"),
                     site_name(view.material),
                     ua.NodeClass.Object,
+                    display=master_display(view.material, material),
                     type_definition=model_id("TraceMaterialType"),
                 )
             )
         if view.station in self._stations:
-            links.append(
-                reference(
-                    station_id(view.station),
-                    model_id("LocatedAtStation"),
-                    site_name(view.station),
-                    ua.NodeClass.Object,
-                    type_definition=model_id("TraceStationType"),
-                )
-            )
+            station = self._space[station_id(view.station)]
+            links.append(reference_to(station, model_id("LocatedAtStation")))
         return links
 
     def _link(

@@ -15,7 +15,7 @@ from tracenode.models.identifiers import Identity
 from tracenode.models.quantities import Quantity
 from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.nodes import object_node
-from tracenode.server.opcua.surface.items import item_display
+from tracenode.server.opcua.surface.items import item_display, master_display
 from tracenode.server.opcua.surface.keys import (
     below,
     by_material_id,
@@ -93,15 +93,15 @@ class Masters:
 
     def node(self, node_id: ua.NodeId) -> NodeData | None:
         """Return an entry's object or variable."""
-        text, _, field = str(node_id.Identifier).partition("/")[2].partition("#")
+        text, hash_, field = str(node_id.Identifier).partition("/")[2].partition("#")
         key = decoded(text)
         data = None if key is None else self._catalogue.master(self._kind, key)
         if key is None or data is None:
             return None
-        owner = self.id_of(key)
-        if field:
-            return self.template.variable(owner, key, field, self._fields(key, data))
-        return self.template.object(owner, key, data.get("name") or key)
+        owner, display = self.id_of(key), master_display(key, data)
+        if hash_:
+            return self.template.variable(owner, key, display, field, self._fields(key, data))
+        return self.template.object(owner, key, display)
 
     def listings(self, node_id: ua.NodeId) -> Sequence[Listing]:
         """Return the items of a material."""
@@ -116,7 +116,7 @@ class Masters:
         return KeyedListing(
             lambda after, limit: [(key, key) for key in catalogue.keys(kind, after, limit)],
             lambda key: catalogue.master(kind, key) is not None,
-            lambda key: (self.id_of(key), key),
+            lambda key: (self.id_of(key), master_display(key, catalogue.master(kind, key))),
             reference_type=ORGANIZES,
             type_id=self.template.type_id,
         )

@@ -39,6 +39,7 @@ class _Member:
     data_type: ua.NodeId
     kind: ua.VariantType
     type_id: ua.NodeId
+    type_name: str
     description: str
 
 
@@ -87,8 +88,10 @@ class Template:
         self,
         owner: ua.NodeId,
         owner_name: str,
+        owner_display: str,
         field: str,
         values: Mapping[str, Any],
+        *,
         at: datetime | None = None,
     ) -> NodeData | None:
         """Return one variable with its value, None where the type has none of this name. `at` is
@@ -111,6 +114,7 @@ class Template:
                 source_time=at,
             ),
             type_id=member.type_id,
+            type_name=member.type_name,
             description=member.description,
         )
         node.references.append(
@@ -119,6 +123,7 @@ class Template:
                 member.reference_type,
                 site_name(owner_name),
                 ua.NodeClass.Object,
+                display=owner_display,
                 type_definition=self.type_id,
                 forward=False,
             )
@@ -129,12 +134,14 @@ class Template:
 def _member(space: AddressSpace, types: TypeTree, node_id: ua.NodeId, declaration: Any) -> _Member:
     node = space[node_id]
     data_type = attribute(node, AttributeIds.DataType)
+    type_id = type_definition(node) or ua_id(ObjectIds.BaseDataVariableType)
     return _Member(
         declaration.name,
         declaration.reference_type,
         data_type,
         types.encoding(data_type),
-        type_definition(node) or ua_id(ObjectIds.BaseDataVariableType),
+        type_id,
+        str(attribute(space[type_id], AttributeIds.BrowseName).Name),
         _text(node),
     )
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from tracenode.models.errors import MalformedRequest
+from tracenode.models.errors import InvalidIdentifier, MalformedRequest
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.event_parts import MAX_REFERENCE
 from tracenode.models.events import TraceEvent
@@ -38,6 +38,8 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "Scope": (0, 1),
 }
 """Least and greatest number of booking arguments that are enumerations."""
+IDENTIFIERS: Final = ("material", "order", "operator", "hold", "record", "customer", "document")
+"""Fields of events that carry an id beside references to items, which the booking checks."""
 
 
 class Booking:
@@ -77,6 +79,7 @@ def built(kind: Callable[..., T], **fields: Any) -> T:
     """Return an event; None leaves a field at its default.
 
     Raises:
+        InvalidIdentifier: an id is too long.
         MalformedRequest: the first fault of the fields.
     """
     given = {name: value for name, value in fields.items() if value is not None}
@@ -85,8 +88,17 @@ def built(kind: Callable[..., T], **fields: Any) -> T:
     except ValidationError as e:
         fault = e.errors(include_url=False)[0]
         path = ".".join(str(step) for step in fault["loc"])
-        found = repr(fault["input"])
-        raise MalformedRequest(path, fault["msg"], found[:60]) from e
+        match fault["type"], fault.get("ctx", {}):
+            case "string_too_long", {"max_length": longest} if path in IDENTIFIERS:
+                found = f"{path} has {len(fault['input'])} characters, at most {longest} fit"
+                raise InvalidIdentifier(fault["input"], found) from e
+            case "too_short", {"min_length": fewest, "actual_length": count}:
+                raise MalformedRequest(path, f"at least {fewest}", str(count)) from e
+            case _, {"error": error}:
+                expected = str(error)
+            case _:
+                expected = fault["msg"]
+        raise MalformedRequest(path, expected, repr(fault["input"])[:60]) from e
 
 
 def reference(text: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -39,12 +40,27 @@ METHOD_NAMES: Final = {
     "GetItem": "item",
 }
 """The methods that ask the same."""
+ARGUMENT_NAMES: Final = {
+    "ItemId": "item",
+    "FromItemId": "item",
+    "ToItemId": "into",
+    "AsOf": "as_of",
+    "AsKnownAt": "as_known_at",
+    "MaxDepth": "max_depth",
+    "MaxNodes": "max_nodes",
+    "MaxItems": "max_nodes",
+    "MaxRecords": "limit",
+    "Offset": "offset",
+}
+"""The arguments of those methods. As there, null, and 0 of what bounds an answer, mean: not given;
+MaxItems of RecallScope is its limit, where 0 asks for the counts alone."""
 TIMES: Final = ("as_of", "as_known_at")
 
 
 def parse_question(name: str, arguments: str, deadline_s: float) -> Question:
-    """Return the question of this name, its fields from a JSON object; times are ISO 8601, in UTC
-    where they have no zone. `deadline_s` bounds its own.
+    """Return the question of this name, its fields from a JSON object, by their own names or by
+    those of the method's arguments; times are ISO 8601, in UTC where they have no zone.
+    `deadline_s` bounds its own.
 
     Raises:
         MalformedRequest: no such name, no JSON object, an unknown field or a wrong value.
@@ -59,6 +75,7 @@ def parse_question(name: str, arguments: str, deadline_s: float) -> Question:
         raise MalformedRequest("ArgumentsJson", "a JSON object", str(e)) from e
     if not isinstance(given, dict):
         raise MalformedRequest("ArgumentsJson", "a JSON object", repr(given)[:60])
+    given = _by_field(kind, given)
     allowed = [field.name for field in fields(kind)]
     unknown = sorted(given.keys() - set(allowed))
     if unknown:
@@ -75,6 +92,20 @@ def parse_question(name: str, arguments: str, deadline_s: float) -> Question:
         fault = e.errors(include_url=False)[0]
         path = ".".join(str(step) for step in fault["loc"])
         raise MalformedRequest(path, fault["msg"], repr(fault["input"])[:60]) from e
+
+
+def _by_field(kind: type[Question], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values by the question's own names."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        field = ARGUMENT_NAMES.get(name)
+        if kind is RecallScope and name == "MaxItems":
+            found["limit"] = value
+        elif field is None:
+            found[name] = value
+        elif value is not None and (value != 0 or field == "offset"):
+            found[field] = value
+    return found
 
 
 def _in_utc(value: Any) -> Any:
