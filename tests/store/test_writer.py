@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.line import BEFORE_UNITS, LINE, masters, open_line, register
+from tests.store.plant import misremembered
 from tests.support.waiting import eventually
 from tracenode.models.errors import JournalDown
 from tracenode.models.events import Observe, Register, Reject, TraceEvent
@@ -74,7 +75,7 @@ async def test_a_refused_event_fails_alone_in_its_group(trace: Trace) -> None:
 
 
 async def test_a_fault_of_the_program_fails_alone_in_its_group(
-    trace: Trace, monkeypatch: pytest.MonkeyPatch
+    trace: Trace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     apply = projector.apply
 
@@ -95,6 +96,10 @@ async def test_a_fault_of_the_program_fails_alone_in_its_group(
     again = await trace.record(events[5][0], LINE, "r5")
     assert again.status is TraceStatus.Ok
     assert again.position == trace.head.seq == BEFORE_UNITS + 10
+    assert trace.store._writing is not None
+    assert not misremembered(trace.store._writing.connection)
+    await trace.aclose()
+    assert verify(tmp_path / "line.db", deep=True).whole
 
 
 async def test_a_listener_that_fails_keeps_nothing_from_the_others(trace: Trace) -> None:

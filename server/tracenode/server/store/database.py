@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 from urllib.parse import quote
 
 from tracenode.models.errors import DamagedDatabase, SchemaMismatch, SqliteTooOld, StoreError
@@ -46,6 +46,7 @@ ADVICE: Final = (
     "Restore a backup with `tracenode restore`, or run `tracenode verify` to see what is whole"
 )
 
+Kind = TypeVar("Kind", bound=sqlite3.Connection)
 _MAGIC: Final = b"SQLite format 3\0"
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 _WRITER: Final = (
@@ -110,7 +111,7 @@ def damage_named(path: Path) -> Iterator[None]:
         raise
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
+def connect_writer(path: Path) -> RememberingConnection:
     """Open the one connection that writes. Its caller holds the FileLock.
 
     Raises:
@@ -137,7 +138,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 def connect_reader(path: Path, *, mmap: bool = True) -> sqlite3.Connection:
     """Open a connection that reads. `mmap` False for network and removable disks, where a lost
     disk would kill the process (SIGBUS)."""
-    connection = _connect(path, "ro")
+    connection = _connect(path, "ro", sqlite3.Connection)
     try:
         for pragma in (*_READER, _MMAP if mmap else _NO_MMAP):
             connection.execute(f"PRAGMA {pragma}")
@@ -147,9 +148,7 @@ def connect_reader(path: Path, *, mmap: bool = True) -> sqlite3.Connection:
     return connection
 
 
-def _connect(
-    path: Path, mode: str, kind: type[sqlite3.Connection] = sqlite3.Connection
-) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, kind: type[Kind]) -> Kind:
     return sqlite3.connect(
         f"file:{quote(path.absolute().as_posix())}?mode={mode}",
         uri=True,

@@ -15,6 +15,7 @@ from tracenode.server.store import database
 from tracenode.server.store.database import StoreIdentity, damage_named
 from tracenode.server.store.journal import Clock, Head, head_of, now
 from tracenode.server.store.lock import FileLock
+from tracenode.server.store.memory import RememberingConnection
 from tracenode.server.store.readers import Readers
 from tracenode.server.store.writer import Writer
 
@@ -26,7 +27,7 @@ class _Writing:
     """What only the writing process has."""
 
     lock: FileLock
-    connection: sqlite3.Connection
+    connection: RememberingConnection
     writer: Writer
 
 
