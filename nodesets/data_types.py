@@ -166,7 +166,7 @@ ITEM_FIELDS = (
     Field("SerialNumber", "String", "Serial number; empty unless it is a unit."),
     Field("State", "TraceItemStateEnum", "Where it is in its life, whatever hold stands."),
     Field("OnHold", "Boolean", "At least one hold stands."),
-    Field("Quantity", "Double", "What is left, in UnitOfMeasure; NaN where it is not known."),
+    Field("Quantity", "Double", "As it was registered, in UnitOfMeasure; NaN where not known."),
     Field("UnitOfMeasure", "String", "UN/ECE Recommendation 20 code, such as KGM."),
     Field("StationId", "String", "Where it was last."),
     Field("OrderId", "String", "Production order; empty if none."),
