@@ -252,3 +252,22 @@ async def test_a_method_is_not_called_on_its_type(client: Client) -> None:
     request.InputArguments = [ua.Variant("", V.String), ua.Variant("A100", V.String)]
     (result,) = await client.uaclient.call([request])
     assert result.StatusCode.value == StatusCodes.BadMethodInvalid
+
+
+async def test_a_negative_quantity_is_refused_in_words(plant: Plant, client: Client) -> None:
+    item, lot = await plant.unit(), await plant.lot()
+    _, text, status = await outputs(
+        client, "St/OP30", "ConsumeMaterial", request_id(), item, lot, -1.5, "H87"
+    )
+    assert status == S.MalformedRequest
+    assert text.endswith("expected a quantity from 0 on, not -1.5 H87, found -1.5 H87")
+
+
+async def test_no_measurements_are_refused_in_words(plant: Plant, client: Client) -> None:
+    nothing = ua.Variant(None)
+    _, text, status = await outputs(
+        client,
+        *("St/OP30", "RecordMeasurements", request_id(), await plant.unit()),
+        *(nothing, nothing, nothing),
+    )
+    assert (text, status) == ("measurements: expected at least 1, found 0", S.MalformedRequest)

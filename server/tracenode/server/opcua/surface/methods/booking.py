@@ -98,7 +98,9 @@ def built(kind: Callable[..., T], **fields: Any) -> T:
                 expected = str(error)
             case _:
                 expected = fault["msg"]
-        raise MalformedRequest(path, expected, repr(fault["input"])[:60]) from e
+        given_value = fault["input"]
+        found = str(given_value) if isinstance(given_value, Quantity) else repr(given_value)[:60]
+        raise MalformedRequest(path, expected, found) from e
 
 
 def reference(text: str | None) -> str:
