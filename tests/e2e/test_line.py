@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
-UNITS = 15
+UNITS = 30
 WITHIN = 180
 
 
@@ -33,7 +33,7 @@ def test_killed_servers_lose_and_double_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     seen = tracenode(
         *("demo", "--units", str(UNITS), "--dir", str(folder), "--port", "0"),
-        *("--pace", "0.02", "--kill-every", "2"),
+        *("--pace", "0.05", "--kill-every", "1.5"),
     )
     assert seen["kills"] >= 1
     assert (seen["compared"], seen["differences"]) == (UNITS, [])
