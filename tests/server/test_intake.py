@@ -13,6 +13,7 @@ from tracenode.models.config import StationConfig
 from tracenode.models.event_parts import MAX_REFERENCE
 from tracenode.models.events import Observe, Reject, Start, TraceEvent
 from tracenode.models.readings import Reading, RejectReason, Scan
+from tracenode.server.flood import BURST, PER_SECOND, Flood
 from tracenode.server.intake import Intake
 from tracenode.server.trace import Trace
 
@@ -61,3 +62,38 @@ async def test_every_scan_is_one_record(
     if isinstance(event, Reject):
         why = given.reject or RejectReason.TooLong
         assert event.reason.startswith(f"{why.name}: ")
+
+
+async def test_a_flood_of_unreadable_scans_is_counted_and_good_scans_pass(tmp_path: Path) -> None:
+    sent = BURST + 300
+    with Trace.open(tmp_path / "t.db", site="S", create=True) as trace:
+        told = list[TraceEvent]()
+        trace.subscribe(lambda records: told.extend(record.event for record in records))
+        intake = Intake(trace, {"Reader": CHECKING_IN}, Shown())
+        for _ in range(sent):
+            await intake.scan(scan(None, reject=RejectReason.NoRead, note="nothing"))
+        await intake.scan(scan("P1", duplicate=True))
+        await intake.record_counts()
+        await intake.record_counts()
+        await eventually(lambda: len(told) == trace.head.seq)
+    *alone, good, summed = told
+    assert isinstance(good, Observe)
+    assert isinstance(summed, Reject)
+    assert BURST <= len(alone) < sent
+    assert summed.reason.startswith(
+        f"{sent - len(alone)} unreadable scans since 2026-11-02T06:00:00"
+    )
+
+
+def test_the_allowance_comes_back_with_time() -> None:
+    now = [0.0]
+    flood = Flood(lambda: now[0])
+    unreadable = scan(None, reject=RejectReason.NoRead)
+    assert [flood.holds(unreadable) for _ in range(BURST + 2)] == [False] * BURST + [True] * 2
+    now[0] += 1.0
+    again = [flood.holds(unreadable) for _ in range(int(PER_SECOND) + 1)]
+    assert again == [False] * int(PER_SECOND) + [True]
+    summed = flood.take()
+    assert summed is not None
+    assert summed.count == 3
+    assert flood.take() is None

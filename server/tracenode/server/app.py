@@ -58,28 +58,34 @@ async def serve(line: Line, announce: Callable[[str], None]) -> None:
         await server.start()
         announce(server.endpoint)
         try:
-            supervisor = _supervisor(config, drivers, trace, surface)
-            await _run(trace, supervisor, drivers, surface, stopping)
+            intake = _intake(config, trace, surface)
+            supervisor = _supervisor(config, drivers, intake, surface)
+            await _run(trace, intake, supervisor, drivers, surface, stopping)
         finally:
             await surface.close()
             await server.stop()
 
 
-def _supervisor(
-    config: Config, drivers: Sequence[Driver], trace: Trace, surface: Surface
-) -> Supervisor:
+def _intake(config: Config, trace: Trace, surface: Surface) -> Intake:
     stations = {station.id: station for station in config.stations}
     at = {device.id: stations[device.station] for device in config.devices if device.station}
+    return Intake(trace, at, surface)
+
+
+def _supervisor(
+    config: Config, drivers: Sequence[Driver], intake: Intake, surface: Surface
+) -> Supervisor:
     return Supervisor(
         drivers,
-        Intake(trace, at, surface),
+        intake,
         surface.device_state,
         stale_after={device.id: device.stale_after_s for device in config.devices},
     )
 
 
-async def _run(
+async def _run(  # noqa: PLR0917
     trace: Trace,
+    intake: Intake,
     supervisor: Supervisor,
     drivers: Sequence[Driver],
     surface: Surface,
@@ -90,10 +96,13 @@ async def _run(
         telling = tasks.create_task(surface.run())
         watching = tasks.create_task(_watch(trace))
         counting = tasks.create_task(_count(drivers, surface))
+        summing = tasks.create_task(intake.run())
         running = tasks.create_task(supervisor.run())
         await stopping.wait()
         supervisor.stop()
         await running
+        summing.cancel()
+        await intake.record_counts()
         for task in (counting, watching, telling):
             task.cancel()
 

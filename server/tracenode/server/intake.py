@@ -12,6 +12,7 @@ from tracenode.models.event_parts import MAX_REFERENCE
 from tracenode.models.events import Observe, Reject, Start, TraceEvent
 from tracenode.models.readings import Reading, RejectReason, Scan
 from tracenode.models.receipts import Receipt, Requester
+from tracenode.server.flood import Flood, Summed
 
 __all__ = ["Intake"]
 
@@ -19,6 +20,8 @@ STORE_RETRY_S: Final = 0.5
 MAX_RAW: Final = 8_192
 """Bytes of an unreadable telegram that are kept."""
 MAX_REASON: Final = 254
+SUM_S: Final = 5.0
+"""Between two records of a flood that lasts."""
 
 
 class Door(Protocol):
@@ -39,25 +42,54 @@ class Intake:
     """The sink of all devices; `stations` tells at which station a device stands.
 
     A scan is awaited until it is durable, so a journal that is slow or down slows the reader and
-    loses nothing; it is shown after that. Readings are shown at once.
+    loses nothing; it is shown after that. Of a flood of unreadable scans, what is beyond a rate is
+    counted, and the count recorded every SUM_S. Readings are shown at once.
     """
 
     def __init__(self, door: Door, stations: Mapping[str, StationConfig], display: Display) -> None:
         self._door, self._stations = door, stations
         self._display = display
+        self._floods: dict[str, Flood] = {}
         self.readings = display.show
 
     async def scan(self, scan: Scan) -> None:
         event = self._event(scan)
-        requester = Requester(f"device:{scan.device}")
+        if not isinstance(event, Reject) or not self._flood(scan.device).holds(scan):
+            await self._record(event)
+        self._display.scanned(scan)
+
+    async def run(self) -> None:
+        """Record the counts of floods until cancelled; then `record_counts` once more."""
+        while True:
+            await asyncio.sleep(SUM_S)
+            await self.record_counts()
+
+    async def record_counts(self) -> None:
+        """Record what was summed up since the last time, one record a device."""
+        for flood in self._floods.values():
+            summed = flood.take()
+            if summed is not None:
+                await self._record(self._count(summed))
+
+    def _flood(self, device: str) -> Flood:
+        return self._floods.setdefault(device, Flood())
+
+    async def _record(self, event: TraceEvent) -> None:
+        requester = Requester(f"device:{event.device}")
         while True:
             try:
                 await self._door.record(event, requester)
             except StoreError:
                 await asyncio.sleep(STORE_RETRY_S)
             else:
-                self._display.scanned(scan)
                 return
+
+    def _count(self, summed: Summed) -> Reject:
+        last = self._event(summed.last)
+        assert isinstance(last, Reject)
+        since = summed.first.at.isoformat(timespec="seconds")
+        text = f"{summed.count} unreadable scans since {since}; the last: {last.reason}"
+        return last.model_copy(update={"reason": text[:MAX_REASON]})
 
     def _event(self, scan: Scan) -> TraceEvent:
         at = self._stations.get(scan.device)
