@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -152,11 +153,15 @@ def test_run_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     with subprocess.Popen(
-        command_line("run", config), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command_line("run", config, "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as server:
         assert server.stdout is not None
         try:
-            assert server.stdout.readline() == f"serving opc.tcp://127.0.0.1:{port}/tracenode\n"
+            said = json.loads(server.stdout.readline())
+            assert said == {"serving": f"opc.tcp://127.0.0.1:{port}/tracenode"}
             database = tmp_path / "tracenode.db"
             assert document("status", "--db", database)["writer_pid"] == server.pid
             second = coming_from(tmp_path, "run", "tracenode.toml")
@@ -169,8 +174,8 @@ def test_run_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
             )
             taken = coming_from(tmp_path, "run", "other.toml")
             assert taken.returncode == 4
-            said = f"tracenode: can't listen at opc.tcp://127.0.0.1:{port}/tracenode: "
-            assert taken.stderr.startswith(said)
+            why = f"tracenode: can't listen at opc.tcp://127.0.0.1:{port}/tracenode: "
+            assert taken.stderr.startswith(why)
             assert "opcua.endpoint" in taken.stderr
         finally:
             server.send_signal(signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +73,8 @@ def _mailbox_plan(device: DeviceConfig) -> Iterator[str]:
 @click.command()
 @config_argument
 @click.option("--quiet", is_flag=True, help="Print and log warnings and errors only.")
-def run(config: Path, quiet: bool) -> None:
+@json_option
+def run(config: Path, quiet: bool, as_json: bool) -> None:
     """Serve CONFIG until stopped by Ctrl-C or SIGTERM."""
     from tracenode.server.app import run as serve
 
@@ -83,7 +85,9 @@ def run(config: Path, quiet: bool) -> None:
     line = load(config)
 
     def announce(endpoint: str) -> None:
-        if not quiet:
+        if as_json:
+            click.echo(json.dumps({"serving": endpoint}))
+        elif not quiet:
             click.echo(f"serving {endpoint}")
 
     try:
