@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -97,3 +99,15 @@ def test_the_allowance_comes_back_with_time() -> None:
     assert summed is not None
     assert summed.count == 3
     assert flood.take() is None
+
+
+async def test_another_device_may_begin_a_flood_while_counts_are_recorded(tmp_path: Path) -> None:
+    unreadable = scan(None, reject=RejectReason.NoRead)
+    with Trace.open(tmp_path / "t.db", site="S", create=True) as trace:
+        intake = Intake(trace, {}, Shown())
+        for _ in range(BURST * 2):
+            await intake.scan(unreadable)
+        before = trace.head.seq
+        other = intake.scan(replace(unreadable, device="Other"))
+        await asyncio.gather(intake.record_counts(), other)
+        assert trace.head.seq == before + 2

@@ -6,11 +6,11 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from tracenode.drivers.driver import Driver
-from tracenode.drivers.supervisor import Supervisor
+from tracenode.drivers.supervisor import STOP_TIMEOUT, Supervisor
 from tracenode.models.config import Config
 from tracenode.models.errors import JournalDown
 from tracenode.server.configuration import Line, make_drivers
@@ -102,7 +102,9 @@ async def _run(  # noqa: PLR0917
         supervisor.stop()
         await running
         summing.cancel()
-        await intake.record_counts()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await intake.record_counts()
         for task in (counting, watching, telling):
             task.cancel()
 

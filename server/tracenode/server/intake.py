@@ -66,7 +66,7 @@ class Intake:
 
     async def record_counts(self) -> None:
         """Record what was summed up since the last time, one record a device."""
-        for flood in self._floods.values():
+        for flood in list(self._floods.values()):  # recording lets another device's first one in
             summed = flood.take()
             if summed is not None:
                 await self._record(self._count(summed))
