@@ -11,7 +11,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -295,8 +294,3 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
         if (inner := _inner_model(part)) is not None:
             return inner
     return None
-
-
-def resolve_path(config_file: PurePath, path: str) -> PurePath:
-    """Return `path` as seen from the folder of the configuration file."""
-    return config_file.parent / path

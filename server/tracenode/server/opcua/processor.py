@@ -35,11 +35,7 @@ def _request(name: str) -> ua.NodeId:
     return ua_id(getattr(ObjectIds, f"{name}Request_Encoding_DefaultBinary"))
 
 
-CREATE, ACTIVATE, CLOSE = (
-    _request("CreateSession"),
-    _request("ActivateSession"),
-    _request("CloseSession"),
-)
+CREATE, ACTIVATE = _request("CreateSession"), _request("ActivateSession")
 CALL, WRITE, BROWSE_NEXT = _request("Call"), _request("Write"), _request("BrowseNext")
 WITHOUT_SESSION = {
     CREATE,
