@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from tracenode.models.quantities import Quantity
 
 __all__ = [
     "ANSWER_FORMAT",
+    "Asked",
+    "Balance",
     "Edge",
     "GenealogyAnswer",
     "HistoryAnswer",
@@ -40,7 +43,7 @@ __all__ = [
     "plain",
 ]
 
-ANSWER_FORMAT: Final = 1
+ANSWER_FORMAT: Final = 2
 """Raised whenever the bytes of an answer change their meaning."""
 MAX_NODES: Final = 100_000
 DEADLINE_S: Final = 30.0
@@ -51,20 +54,26 @@ KnownAt = int | datetime | None
 
 # ------------------------------------------------------------------ questions
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What every question says.
+class Asked:
+    """What every question says; those about many items are in `models.analysis`.
 
     `as_of` None is the latest state, `as_known_at` None all that is known; above the head it is
     clamped and echoed. `max_depth` None is unbounded; past `max_nodes` or `deadline_s` the answer
     comes truncated, with its frontier.
     """
 
-    item: str
     as_of: datetime | None = None
     as_known_at: KnownAt = None
     max_depth: int | None = None
     max_nodes: int = MAX_NODES
     deadline_s: float = DEADLINE_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(Asked):
+    """A question about one item."""
+
+    item: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +86,10 @@ class Ingredients(Question):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhereUsed(Question):
-    """Where the item went: ever, unless `as_of` is given (SEMANTICS S7)."""
+    """Where the item went: ever, unless `as_of` is given (SEMANTICS S7). With `ever` and `as_of`,
+    all that had begun by then."""
+
+    ever: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +111,12 @@ class PathBetween(Question):
 class RecallScope(Question):
     """What must be recalled when `item` is suspect: end items that it went into, counts first.
 
-    `limit` 0 gives the counts alone.
+    `limit` 0 gives the counts alone. `ever` as in WhereUsed.
     """
 
     offset: int = 0
     limit: int = 1000
+    ever: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +175,9 @@ class Edge:
     valid_to: datetime | None
     record: int
     """Journal position of the record that made it."""
+    share: Decimal | None = None
+    """Which fraction of what went into `output`, measured in the same dimension, this is; None is
+    unknown (SEMANTICS S9)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +240,28 @@ class RecallHit:
     depth: int
     pooled: bool
     reason: tuple[str, ...]
+    share: Decimal | None = None
+    """Which fraction of the item comes from the suspect, to 12 decimals; None is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """Where the quantity of a lot or container went, all in `unit` (SEMANTICS S9): received +
+    produced + filled - consumed - scrapped - shipped + corrected. None where a part of it is
+    unknown; `unknown` counts the records without a quantity."""
+
+    unit: str
+    received: Quantity | None
+    produced: Quantity | None
+    filled: Quantity | None
+    consumed: Quantity | None
+    scrapped: Quantity | None
+    shipped: Quantity | None
+    corrected: Quantity | None
+    balance: Quantity | None
+    unknown: int
+    over_consumed: bool
+    """More was booked out than in, at some time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +280,10 @@ class RecallAnswer:
     offset: int
     hits: tuple[RecallHit, ...]
     statement: Statement
+    balance: Balance | None = None
+    """Of the suspect; None for a unit."""
+    shares_unknown: int = 0
+    """Hits of this page whose share is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +330,8 @@ def plain(value: Any) -> Any:
             return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         case Quantity():
             return str(value)
+        case Decimal():
+            return f"{value:f}"
         case tuple() | list():
             return [plain(item) for item in value]
         case dict():

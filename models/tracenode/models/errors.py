@@ -9,7 +9,8 @@ TracenodeError
 │  ├─ ItemOnHold, ItemScrapped, NotStarted, StationBusy
 │  ├─ PartAlreadyInstalled, PartMissing, WouldCloseCycle
 │  ├─ UnitMismatch, MalformedRequest, HasDependants, RequestConflict
-│  └─ NotAuthorized
+│  ├─ NotAuthorized
+│  └─ the refusals of the interlock and of stock, in `models.interlock`
 ├─ DriverError            a device or its link; the supervisor tries again
 │  ├─ LinkLost            the connection is gone or could not be made
 │  ├─ NoAnswer            a time-out: the outcome is unknown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     field_validator,
+    model_validator,
 )
 
 from tracenode.models.evaluation import Evaluation
@@ -27,11 +28,13 @@ __all__ = [
     "Frozen",
     "Measurement",
     "Moment",
+    "Name",
     "Output",
     "Portion",
     "Reference",
     "Share",
     "Text",
+    "Window",
 ]
 
 MAX_FIELD: Final = 254
@@ -41,6 +44,7 @@ MAX_REFERENCE: Final = 4096
 MAX_INPUTS: Final = 10_000
 
 Text = Annotated[str, Field(max_length=MAX_FIELD)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_FIELD)]
 Reference = Annotated[str, Field(max_length=MAX_REFERENCE)]
 
 
@@ -110,6 +114,20 @@ class Share(Frozen):
     quantity: Amount | None = None
 
 
+class Window(Frozen):
+    """A time at a station: from `since`, before `until`; None is open."""
+
+    station: Name
+    since: Moment | None = None
+    until: Moment | None = None
+
+    @model_validator(mode="after")
+    def _is_no_contradiction(self) -> Self:
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ValueError(f"an end after {self.since.isoformat()}, not {self.until.isoformat()}")
+        return self
+
+
 class EventBase(Frozen):
     """What every event says. `event_time` None means: when the server hears of it (and is
     recorded as such); `source_seq` is the order at the device."""
@@ -119,7 +137,11 @@ class EventBase(Frozen):
     device: Text = ""
     source_seq: Count | None = None
     operator: Text = ""
+    tool: Text = ""
     order: Text = ""
+    placeholders: tuple[Reference, ...] = ()
+    """Public ids of items that recording makes, standing in for what nobody registered (SEMANTICS
+    S16). Whoever books leaves it empty."""
 
 
 class AtStation(EventBase):

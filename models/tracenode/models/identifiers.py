@@ -28,7 +28,9 @@ SCHEMES: Final[dict[ItemKind, str]] = {
 
 _NOREAD: Final = frozenset({"NOREAD", "NO READ", "NO_READ", "NO-READ", "NR", "ERROR", "?", "??"})
 _SCHEME = re.compile(r"[a-z][a-z0-9]{0,15}")
-_PUBLIC = re.compile(r"([a-z][a-z0-9]{0,15}):([^:]+):([^~]+)(?:~([1-9][0-9]{0,5}))?")
+_PUBLIC = re.compile(
+    r"([a-z][a-z0-9]{0,15}):([^:]+):([^~]+)(?:~([1-9][0-9]{0,5}))?(?:~s([1-9][0-9]{0,17}))?"
+)
 _TEXT_RESERVED = {"%": "%25", "~": "%7E"}
 _PART_RESERVED = {**_TEXT_RESERVED, ":": "%3A"}
 
@@ -78,15 +80,18 @@ def _encode(text: str, reserved: dict[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Identity:
-    """(scheme, part, text, generation). Its `str` is the public ItemId.
+    """(scheme, part, text, generation, state). Its `str` is the public ItemId.
 
     `sn:PUMP-A:000123` is generation 0; a serial that came around again is `sn:PUMP-A:000123~1`.
+    `container:SILO:7~s412` is the content of a container, or of a lot that was topped up, as the
+    record at journal position 412 made it (SEMANTICS S5); state 0 is the item itself.
     """
 
     scheme: str
     part: str
     text: str
     generation: int = 0
+    state: int = 0
 
     @classmethod
     def checked(cls, scheme: str, part: str, text: str, generation: int = 0) -> Self:
@@ -110,15 +115,17 @@ class Identity:
         match = _PUBLIC.fullmatch(public)
         if match is None:
             return None
-        scheme, part, text, generation = match.groups()
-        return cls(scheme, unquote(part), unquote(text), int(generation or 0))
+        scheme, part, text, generation, state = match.groups()
+        return cls(scheme, unquote(part), unquote(text), int(generation or 0), int(state or 0))
 
     def __str__(self) -> str:
         public = (
             f"{self.scheme}:{_encode(self.part, _PART_RESERVED)}"
             f":{_encode(self.text, _TEXT_RESERVED)}"
         )
-        return f"{public}~{self.generation}" if self.generation else public
+        if self.generation:
+            public = f"{public}~{self.generation}"
+        return f"{public}~s{self.state}" if self.state else public
 
     @property
     def node_key(self) -> str:

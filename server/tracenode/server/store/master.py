@@ -23,6 +23,7 @@ __all__ = [
     "Order",
     "Route",
     "RouteStep",
+    "Station",
     "checked_master",
     "in_force",
     "master_data",
@@ -30,6 +31,7 @@ __all__ = [
     "order_exists",
     "put_master",
     "route",
+    "station_policy",
 ]
 
 
@@ -53,6 +55,8 @@ class Material(MasterEntry):
     """Traceability level of IPC-1782."""
     shelf_life_days: float | None = Field(default=None, ge=0)
     id_pattern: str = ""
+    over_consumption: Literal["reject", "flag"] = "flag"
+    """What becomes of a booking that takes more of a lot than there is."""
     description: str = ""
 
     @field_validator("unit")
@@ -69,11 +73,18 @@ class Material(MasterEntry):
 
 
 class RouteStep(MasterEntry):
-    """One operation; an empty station means any."""
+    """One operation; an empty station means any, an empty recipe or tool any too. It may be begun
+    `max_runs` times (None: as often as needed); `once`: not again after a pass; `optional`: what
+    follows does not wait for it; `inside`: also done while the unit is part of another."""
 
     step: str = Field(min_length=1)
     station: str = ""
     recipe: str = ""
+    tool: str = ""
+    max_runs: int | None = Field(default=None, ge=1)
+    once: bool = False
+    optional: bool = False
+    inside: bool = False
 
 
 class Route(MasterEntry):
@@ -92,6 +103,22 @@ class Bom(MasterEntry):
     """What goes into a material. The key of the entry is the material."""
 
     components: tuple[BomLine, ...]
+
+
+class Station(MasterEntry):
+    """How a station books. The key of the entry is the station.
+
+    `consumption`: its material is declared by bookings, or derived from what is mounted on its
+    slots while a unit is there (SEMANTICS S12); never both. `unknown_items`: refused, or stood in
+    for by a placeholder (S16). `max_stay_hours` bounds how long a unit stays, for questions that
+    go from a mounted lot to the units.
+    """
+
+    consumption: Literal["declare", "derive"] = "declare"
+    unknown_items: Literal["reject", "placeholder"] = "reject"
+    max_stay_hours: float = Field(default=24.0, gt=0)
+    slots: tuple[str, ...] = ()
+    """Names of its slots; none: any name is taken."""
 
 
 class Order(MasterEntry):
@@ -115,6 +142,7 @@ _ENTRIES: Final[dict[str, type[MasterEntry]]] = {
     "route": Route,
     "bom": Bom,
     "order": Order,
+    "station": Station,
 }
 
 
@@ -180,6 +208,20 @@ def route(connection: sqlite3.Connection, key: str) -> Route | None:
 @lru_cache(maxsize=1024)
 def _route(text: str) -> Route:
     return Route.model_validate_json(text)
+
+
+def station_policy(connection: sqlite3.Connection, key: str) -> Station:
+    """Return how a station books; what stands at the defaults where nothing says so."""
+    text = _in_force(connection, "station", key)
+    return _STATION if text is None else _station(text)
+
+
+_STATION: Final = Station()
+
+
+@lru_cache(maxsize=1024)
+def _station(text: str) -> Station:
+    return Station.model_validate_json(text)
 
 
 def order_exists(connection: sqlite3.Connection, key: str) -> bool:

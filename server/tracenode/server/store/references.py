@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracenode.models.events import (
+    Adjust,
     Assemble,
     Bind,
     Complete,
     Consume,
     Correct,
+    Empty,
+    Fill,
     Gap,
+    Identify,
+    Load,
     Master,
     Merge,
     Pack,
@@ -21,12 +26,16 @@ from tracenode.models.events import (
     Release,
     Remove,
     Replace,
+    Report,
     Ship,
     Split,
+    Stale,
     Start,
     TraceEvent,
+    Transfer,
     Transform,
     Unbind,
+    Unload,
     Unpack,
     Void,
 )
@@ -42,6 +51,19 @@ QUALITY: Final = 16
 def relation_code(relation: Relation, quality: EdgeQuality = EdgeQuality.Exact) -> int:
     """Return `rel` of an edge."""
     return int(relation) + QUALITY * int(quality)
+
+
+_ABOUT_NO_ITEM: Final = (
+    Reject,
+    Release,
+    Void,
+    Correct,
+    Master,
+    Gap,
+    Unload,
+    Report,
+    Stale,
+)
 
 
 def named(event: TraceEvent) -> tuple[str, ...]:
@@ -77,10 +99,24 @@ def _rarer_names(event: TraceEvent) -> tuple[str, ...]:
             return (event.carrier,)
         case Ship():
             return tuple(dict.fromkeys(event.items))
-        case Reject() | Release() | Void() | Correct() | Master() | Gap():
-            return ()
         case _:
-            return (event.item,)
+            return _content_names(event)
+
+
+def _content_names(event: TraceEvent) -> tuple[str, ...]:
+    match event:
+        case Fill():
+            return (event.container, event.lot)
+        case Transfer():
+            return (event.source, event.target)
+        case Empty():
+            return (event.container,)
+        case Adjust() | Load():
+            return (event.lot,)
+        case Identify():
+            return (event.placeholder, event.item)
+        case _:
+            return () if isinstance(event, _ABOUT_NO_ITEM) else (event.item,)
 
 
 def births(event: TraceEvent) -> tuple[tuple[str, Quantity | None], ...]:
@@ -172,7 +208,11 @@ def subject(event: TraceEvent) -> str:
             return event.items[0]
         case Correct():
             return subject(event.replacement)
-        case Reject() | Release() | Void() | Master() | Gap():
-            return ""
+        case Fill() | Empty():
+            return event.container
+        case Transfer():
+            return event.target
+        case Adjust() | Load():
+            return event.lot
         case _:
-            return event.item
+            return "" if isinstance(event, _ABOUT_NO_ITEM) else event.item

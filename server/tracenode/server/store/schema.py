@@ -21,7 +21,7 @@ __all__ = ["APPLICATION_ID", "INF", "JOURNAL", "PROJECTIONS", "PROJECTION_TABLES
 
 APPLICATION_ID: Final = 0x54524E44
 """'TRND' in the SQLite header: the file is ours."""
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 INF: Final = 1 << 62
 
 JOURNAL: Final = """
@@ -60,9 +60,10 @@ CREATE TABLE type(
 CREATE TABLE item(
   id INTEGER PRIMARY KEY, type INTEGER NOT NULL, text TEXT NOT NULL, gen INTEGER NOT NULL,
   state_of INTEGER, at INTEGER NOT NULL, ev INTEGER NOT NULL, last INTEGER NOT NULL,
-  qty INTEGER, unit INTEGER) STRICT;
+  qty INTEGER, unit INTEGER, expires INTEGER) STRICT;
 CREATE UNIQUE INDEX item_key ON item(text, type, gen) WHERE state_of IS NULL;
 CREATE INDEX item_type ON item(type, text, gen) WHERE state_of IS NULL;
+CREATE UNIQUE INDEX item_state ON item(state_of, ev) WHERE state_of IS NOT NULL;
 CREATE TABLE alias(
   text TEXT NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, item INTEGER NOT NULL,
   owner INTEGER NOT NULL, until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL,
@@ -76,6 +77,13 @@ CREATE TABLE alias_was(
 CREATE TABLE uom(
   id INTEGER PRIMARY KEY, code TEXT NOT NULL, scale INTEGER NOT NULL, UNIQUE(code, scale)) STRICT;
 CREATE TABLE station(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE slot(
+  id INTEGER PRIMARY KEY, station INTEGER NOT NULL, name TEXT NOT NULL,
+  UNIQUE(station, name)) STRICT;
+CREATE TABLE stock(
+  item INTEGER PRIMARY KEY, dimension TEXT NOT NULL, come TEXT NOT NULL, gone TEXT NOT NULL,
+  unknown INTEGER NOT NULL) STRICT;
+CREATE TABLE report(seq INTEGER PRIMARY KEY, stale INTEGER) STRICT;
 CREATE TABLE position(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE master(
   kind TEXT NOT NULL, key TEXT NOT NULL, ev INTEGER NOT NULL, data TEXT, gtin TEXT,
@@ -86,6 +94,7 @@ CREATE INDEX master_gtin ON master(gtin) WHERE gtin IS NOT NULL;
 CREATE TABLE edge({_EDGE}, PRIMARY KEY(dst, src, ev, ord)) STRICT, WITHOUT ROWID;
 CREATE INDEX edge_out ON edge(src, dst, at);
 CREATE INDEX edge_contain ON edge(src) WHERE rel = 3;
+CREATE INDEX edge_install ON edge(src) WHERE rel = 2;
 CREATE TABLE edge_past({_EDGE},
   until INTEGER NOT NULL, uev INTEGER NOT NULL,
   PRIMARY KEY(dst, src, ev, ord)) STRICT, WITHOUT ROWID;
@@ -111,6 +120,21 @@ CREATE TABLE hold{was}(
   until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
   PRIMARY KEY(item, at, ev{key})) STRICT, WITHOUT ROWID;
 CREATE INDEX hold{was}_ev ON hold{was}(ev);
+CREATE TABLE watch{was}(
+  ev INTEGER NOT NULL, at INTEGER NOT NULL, station INTEGER NOT NULL,
+  low INTEGER NOT NULL, high INTEGER NOT NULL,
+  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
+  PRIMARY KEY(ev{key})) STRICT, WITHOUT ROWID;
+CREATE TABLE content{was}(
+  item INTEGER NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, state INTEGER NOT NULL,
+  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
+  PRIMARY KEY(item, at, ev{key})) STRICT, WITHOUT ROWID;
+CREATE TABLE mount{was}(
+  slot INTEGER NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, item INTEGER NOT NULL,
+  derive INTEGER NOT NULL,
+  until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
+  PRIMARY KEY(slot, at, ev{key})) STRICT, WITHOUT ROWID;
+CREATE INDEX mount{was}_item ON mount{was}(item);
 """
         for was, known, key in (("", "", ""), ("_was", ", kt INTEGER NOT NULL", ", kf"))
     )
@@ -129,7 +153,13 @@ or ended operation at a station. `hold.scope` is 0 for the item, 1 for its where
 `item.at`, `ev`, `qty` and `unit` are of the latest registration; `item.last` is the newest event
 time of the item's intervals: an event before it is late and recomputes them. `alias.owner` is the
 carrier whose tag it is, or the item itself. `station_now` counts the valid verdicts OK and NotOK
-of a station and names its last record."""
+of a station and names its last record. `content` is which state of a container or lot is in it
+(SEMANTICS S5): a state is an item row with `state_of`, named by the position `ev` of the record
+that made it; an item without a row of content is its own. `mount` is the node that is on a slot;
+`derive` 1: units at the station meanwhile are made from it (S12). `watch` is a hold on all that was
+at a station in [low, high) (S17). `stock` is what came and went of an item, decimals in the base
+unit of `dimension`, and how many of its records have no quantity. `report` is an issued answer and
+the position of the record that made it stale."""
 
 PROJECTION_TABLES: Final = (
     "touch",
@@ -143,6 +173,7 @@ PROJECTION_TABLES: Final = (
     "alias_was",
     "uom",
     "station",
+    "slot",
     "position",
     "master",
     "edge",
@@ -154,6 +185,14 @@ PROJECTION_TABLES: Final = (
     "visit_was",
     "hold",
     "hold_was",
+    "watch",
+    "watch_was",
+    "content",
+    "content_was",
+    "mount",
+    "mount_was",
+    "stock",
+    "report",
     "station_now",
 )
 """Everything that `rebuild` empties and fills from the journal, in canonical dump order."""
