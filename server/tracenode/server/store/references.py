@@ -99,11 +99,15 @@ def _rarer_names(event: TraceEvent) -> tuple[str, ...]:
             return (event.carrier,)
         case Ship():
             return tuple(dict.fromkeys(event.items))
-        case _:
+        case Fill() | Transfer() | Empty() | Adjust() | Load() | Identify():
             return _content_names(event)
+        case _:
+            return () if isinstance(event, _ABOUT_NO_ITEM) else (event.item,)
 
 
-def _content_names(event: TraceEvent) -> tuple[str, ...]:
+def _content_names(
+    event: Fill | Transfer | Empty | Adjust | Load | Identify,
+) -> tuple[str, ...]:
     match event:
         case Fill():
             return (event.container, event.lot)
@@ -111,12 +115,10 @@ def _content_names(event: TraceEvent) -> tuple[str, ...]:
             return (event.source, event.target)
         case Empty():
             return (event.container,)
-        case Adjust() | Load():
-            return (event.lot,)
         case Identify():
             return (event.placeholder, event.item)
         case _:
-            return () if isinstance(event, _ABOUT_NO_ITEM) else (event.item,)
+            return (event.lot,)
 
 
 def births(event: TraceEvent) -> tuple[tuple[str, Quantity | None], ...]:
