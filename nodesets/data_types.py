@@ -5,6 +5,7 @@ from __future__ import annotations
 from event_types import EVENT_TYPES
 from modelling import Enumeration, Field, Structure, Variable
 
+from tracenode.models.analysis import CauseKind
 from tracenode.models.evaluation import Action, Evaluation
 from tracenode.models.genealogy import Direction, EdgeQuality, HitMark, Relation
 from tracenode.models.items import ItemKind, ItemState
@@ -93,6 +94,19 @@ ENUMERATIONS = (
             "Removed": "Taken out again.",
             "Scrapped": "Scrapped since.",
             "Shipped": "Left the plant.",
+        },
+    ),
+    Enumeration(
+        "TraceCauseKindEnum",
+        "What units may have in common.",
+        CauseKind,
+        {
+            "Item": "An ingredient: a lot, a reel, a part, a content.",
+            "Station": "A station that they were at.",
+            "Slot": "A slot whose material went in.",
+            "Tool": "A tool.",
+            "Operator": "Who worked.",
+            "Hour": "A station in an hour.",
         },
     ),
     Enumeration(

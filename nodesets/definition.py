@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from data_types import ENUMERATIONS, STRUCTURES
 from event_types import EVENT_TYPES
+from log_types import LOG_TYPES
 from modelling import Model, ReferenceType
 from office_types import OFFICE_TYPES
 from query_types import QUERY_TYPES
@@ -63,6 +64,6 @@ MODEL = Model(
     enumerations=ENUMERATIONS,
     structures=STRUCTURES,
     events=EVENT_TYPES,
-    objects=(*STATION_TYPES, *QUERY_TYPES, *OFFICE_TYPES, *SITE_TYPES),
+    objects=(*STATION_TYPES, *QUERY_TYPES, *LOG_TYPES, *OFFICE_TYPES, *SITE_TYPES),
     required={"http://opcfoundation.org/UA/": ("1.05.02", "2022-11-01T00:00:00Z")},
 )

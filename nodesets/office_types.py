@@ -67,6 +67,16 @@ QUALITY = ObjectType(
             Field("PlaceholderId", "String", "Public id of the placeholder."),
             ITEM,
         ),
+        _booking(
+            "PlaceWindowHold",
+            "Hold all that was at a station within a time, and all that went into. In effect when "
+            "the call returns.",
+            Field("StationId", "String", "Configured id of the station."),
+            Field("From", "DateTime", "Event time, inclusive; null for the beginning."),
+            Field("To", "DateTime", "Event time, exclusive; null for ever."),
+            REASON,
+            results=(Field("HoldId", "String", "Names the hold, for its release."),),
+        ),
     ),
 )
 
@@ -102,6 +112,14 @@ STOCK = ObjectType(
             results=(EVENT_SEQUENCE, ASSIGNED),
         ),
         _booking(
+            "AdjustStock",
+            "The stock of a lot or container was counted and is not what was booked.",
+            LOT,
+            Field("Difference", "Double", "How much more there is; negative for less."),
+            UNIT,
+            REASON,
+        ),
+        _booking(
             "ShipItems",
             "Items leave the plant.",
             Field("ItemIds", "String[]", "The items."),
@@ -116,8 +134,8 @@ STOCK = ObjectType(
         ),
         _booking(
             "ImportMasterData",
-            "Set materials, routes, bills of material or orders; all of them or none.",
-            Field("Kind", "String", "material, route, bom or order."),
+            "Set materials, routes, bills of material, orders or stations; all of them or none.",
+            Field("Kind", "String", "material, route, bom, order or station."),
             Field("Csv", "String", "Rows with a header line."),
             results=(
                 EVENT_SEQUENCE,

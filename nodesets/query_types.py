@@ -1,4 +1,4 @@
-"""Types that answer questions: the genealogy queries and the log."""
+"""The type that answers questions to the genealogy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arguments import (
     MAX_RECORDS,
     OFFSET,
 )
-from modelling import Component, Field, Method, ObjectType, Rule, Variable
+from modelling import Field, Method, ObjectType, Rule
 
 __all__ = ["QUERY_TYPES"]
 
@@ -182,6 +182,32 @@ QUERIES = ObjectType(
             Rule.OPTIONAL,
         ),
         _query(
+            "CommonCauses",
+            "What failing units have in common that passing ones do not, the likeliest first.",
+            (
+                Field("FailedItemIds", "String[]", "The failing units."),
+                Field(
+                    "PassedItemIds",
+                    "String[]",
+                    "Units to compare with; empty: good units of the same materials and time.",
+                ),
+                AS_KNOWN_AT,
+                MAX_ITEMS,
+            ),
+            (
+                Field("Kinds", "Int32[]", "Number of TraceCauseKindEnum of each cause."),
+                Field("Values", "String[]", "The lot, station, slot, tool, operator or hour."),
+                Field("FailedCounts", "UInt32[]", "How many of the failing units it touched."),
+                Field("PassedCounts", "UInt32[]", "How many of the passing units it touched."),
+                Field("Lift", "Double[]", "How much more often than in all; NaN if not known."),
+                Field("PValues", "Double[]", "Fisher's exact test, one-sided."),
+                Field("QValues", "Double[]", "The same under a controlled false-discovery rate."),
+                Field("Tested", "UInt32", "Candidates compared, given here or not."),
+                TRUNCATED,
+            ),
+            Rule.OPTIONAL,
+        ),
+        _query(
             "ExportEpcis",
             "The records that touch an item as EPCIS 2.0 JSON-LD, page by page.",
             (
@@ -203,6 +229,18 @@ QUERIES = ObjectType(
             Rule.OPTIONAL,
         ),
         _query(
+            "FetchDetails",
+            "What FetchPage leaves out of a recall, for the same items.",
+            (Field("ResultId", "String", "As the query gave it."), OFFSET, MAX_ITEMS),
+            (
+                Field("States", "Int32[]", "Number of TraceItemStateEnum of each item."),
+                Field("Shares", "Double[]", "Which fraction is suspect; NaN if not known."),
+                Field("Pooled", "Boolean[]", "Only known through pooled relations."),
+                Field("Reasons", "String[]", "One shortest way from the suspect, with ' > '."),
+            ),
+            Rule.OPTIONAL,
+        ),
+        _query(
             "ReleaseResult",
             "Let the server forget an answer it keeps.",
             (Field("ResultId", "String", "As the query gave it."),),
@@ -211,11 +249,11 @@ QUERIES = ObjectType(
         ),
         _query(
             "MassBalance",
-            "Where the quantity of a lot went.",
-            (Field("LotId", "String", "The lot."), AS_OF, AS_KNOWN_AT),
+            "Where the quantity of a lot or container went. NaN where it is not known.",
+            (Field("LotId", "String", "The lot or container."), AS_OF, AS_KNOWN_AT),
             (
                 Field("Received", "Double", "Received from outside."),
-                Field("Produced", "Double", "Made here."),
+                Field("Produced", "Double", "Made here or filled in."),
                 Field("Consumed", "Double", "Used up."),
                 Field("Scrapped", "Double", "Scrapped."),
                 Field("Shipped", "Double", "Shipped."),
@@ -279,85 +317,4 @@ QUERIES = ObjectType(
     ),
 )
 
-CONSUMER = ObjectType(
-    "TraceConsumerType",
-    "A client that must not miss a record, and how far it is.",
-    (
-        Variable(Field("Acknowledged", "UInt64", "EventSequence up to which it has all.")),
-        Variable(Field("Pending", "UInt64", "Records it has not acknowledged.")),
-        Variable(Field("LastSeen", "UtcTime", "When it last called.")),
-    ),
-)
-
-CONSUMER_ID = Field("ConsumerId", "String", "The consumer's own name, the same for ever.")
-FIRST = Field("FromSequence", "UInt64", "First EventSequence.")
-LAST = Field("ToSequence", "UInt64", "Last EventSequence; 0 for the latest.")
-
-LOG = ObjectType(
-    "TraceLogType",
-    "The records in their order: to close gaps, to catch up, to prove that nothing was altered.",
-    (
-        Variable(Field("LatestSequence", "UInt64", "EventSequence of the latest record.")),
-        Variable(Field("OldestSequence", "UInt64", "EventSequence of the oldest one kept.")),
-        Variable(Field("HeadHash", "String", "Hash of the newest journal entry, hexadecimal.")),
-        Variable(Field("ConsumerCount", "UInt32", "Registered consumers."), Rule.OPTIONAL),
-        Component(
-            "Consumers",
-            "FolderType",
-            "One TraceConsumerType for each registered consumer, named after it.",
-            Rule.OPTIONAL,
-        ),
-        Method(
-            "ReadRecords",
-            "Records from an EventSequence on.",
-            (FIRST, MAX_RECORDS),
-            (
-                Field("Records", "TraceRecordDataType[]", "The records, in order."),
-                Field("NextSequence", "UInt64", "FromSequence of the next page."),
-                Field("LatestSequence", "UInt64", "EventSequence of the latest record."),
-            ),
-        ),
-        Method(
-            "VerifyIntegrity",
-            "Compute the hash chain again over the journal entries of these records and all "
-            "between them.",
-            (FIRST, LAST),
-            (
-                Field("FirstBadSequence", "UInt64", "First altered or missing one; 0 if none."),
-                Field("HeadHash", "String", "Hash of the last entry checked, hexadecimal."),
-            ),
-        ),
-        Method(
-            "RegisterConsumer",
-            "Become a consumer, or come back: retention then waits for Acknowledge.",
-            (
-                CONSUMER_ID,
-                Field("FromSequence", "UInt64", "First EventSequence wanted, if it is new."),
-            ),
-            (Field("AcknowledgedSequence", "UInt64", "EventSequence up to which it has all."),),
-            Rule.OPTIONAL,
-        ),
-        Method(
-            "Acknowledge",
-            "Say up to which record all is safe with the consumer.",
-            (CONSUMER_ID, Field("UpToSequence", "UInt64", "Last EventSequence it has.")),
-            (Field("PendingRecords", "UInt64", "Records it has not acknowledged."),),
-            Rule.OPTIONAL,
-        ),
-        Method(
-            "Replay",
-            "Send events again, marked as replayed.",
-            (
-                CONSUMER_ID,
-                FIRST,
-                LAST,
-                Field("MaxPerSecond", "UInt16", "Events a second at most; 0: server's limit."),
-            ),
-            (Field("RecordCount", "UInt64", "How many are sent."),),
-            Rule.OPTIONAL,
-        ),
-    ),
-    generates=("TraceEventType",),
-)
-
-QUERY_TYPES = (QUERIES, CONSUMER, LOG)
+QUERY_TYPES = (QUERIES,)
