@@ -10,13 +10,19 @@ __all__ = ["main"]
 
 COMMANDS = {
     "backup": "keeping:backup",
+    "bom": "analyses:bom",
+    "causes": "analyses:causes",
     "check": "serving:check",
+    "coverage": "analyses:coverage",
     "demo": "demo:demo",
     "export-nodeset": "keeping:export_nodeset",
     "history": "asking:history",
+    "impact": "analyses:impact",
     "import-master": "keeping:import_master",
     "ingredients": "asking:ingredients",
     "init": "keeping:init",
+    "mass-balance": "analyses:mass_balance",
+    "path": "analyses:path",
     "rebuild": "keeping:rebuild",
     "recall": "asking:recall",
     "restore": "keeping:restore",
@@ -24,6 +30,7 @@ COMMANDS = {
     "status": "keeping:status",
     "verify": "keeping:verify",
     "where-used": "asking:where_used",
+    "window": "analyses:window",
 }
 """Name -> room and function; a room is imported when its command is called, so that a query does
 not wait for the OPC UA stack."""

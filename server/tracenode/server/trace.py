@@ -23,7 +23,7 @@ from tracenode.server.store.store import Store
 from tracenode.server.store.writer import Writer
 
 if TYPE_CHECKING:
-    from tracenode.models.answers import Question
+    from tracenode.models.answers import Asked
 
 __all__ = ["Trace"]
 
@@ -99,8 +99,8 @@ class Trace:
         return "" if self.store.writer is None else self.store.writer.fault
 
     # -------------------------------------------------------------- asking
-    async def ask(self, question: Question) -> Any:
-        """Answer a question of `models.answers` on a reading thread.
+    async def ask(self, question: Asked) -> Any:
+        """Answer a question of `models.answers` or `models.analysis` on a reading thread.
 
         Raises:
             TraceError: no answer, such as UnknownItem.
@@ -110,7 +110,7 @@ class Trace:
 
         return await self.store.readers.run(lambda connection: answer(connection, question))
 
-    def ask_now(self, question: Question) -> Any:
+    def ask_now(self, question: Asked) -> Any:
         """As `ask`, for callers without an event loop."""
         from tracenode.server.genealogy import answer
 

@@ -34,7 +34,20 @@ from tracenode.server.commands.common import (
 from tracenode.server.commands.recall_list import must_be_new, write_recall_list
 from tracenode.server.trace import Trace
 
-__all__ = ["history", "ingredients", "recall", "where_used"]
+__all__ = [
+    "MOST",
+    "Time",
+    "end",
+    "history",
+    "ingredients",
+    "known_options",
+    "moment_options",
+    "opened",
+    "recall",
+    "search_options",
+    "where_used",
+    "with_options",
+]
 
 RECORDS: Final = 1_000
 """Of a history that one call prints."""
@@ -71,18 +84,16 @@ class Position(click.ParamType[KnownAt]):
         return int(value) if value.isdecimal() else Time().convert(value, param, ctx)
 
 
-def _with(command: F, *options: Callable[[F], F]) -> F:
+def with_options(command: F, *options: Callable[[F], F]) -> F:
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def moment_options(command: F) -> F:
-    return _with(
+def known_options(command: F) -> F:
+    """How a question that has times of its own is asked."""
+    return with_options(
         command,
-        click.option(
-            "--as-of", type=Time(), help="State at this time (UTC where no zone is given)."
-        ),
         click.option(
             "--as-known-at", type=Position(), help="What was known at a journal position or time."
         ),
@@ -91,8 +102,20 @@ def moment_options(command: F) -> F:
     )
 
 
+def moment_options(command: F) -> F:
+    """How a question about an instant is asked."""
+    return with_options(
+        command,
+        click.option(
+            "--as-of", type=Time(), help="State at this time (UTC where no zone is given)."
+        ),
+        known_options,
+    )
+
+
 def search_options(command: F) -> F:
-    return _with(
+    """How a question that follows the edges is asked."""
+    return with_options(
         command,
         moment_options,
         click.option(
@@ -125,7 +148,7 @@ def opened(database: Path) -> Iterator[Trace]:
         trace.close()
 
 
-def _end(context: click.Context, statement: Statement) -> None:
+def end(context: click.Context, statement: Statement) -> None:
     if statement.truncated:
         context.exit(Exit.Truncated)
 
@@ -142,12 +165,13 @@ def ingredients(
     with opened(database) as trace:
         answer: GenealogyAnswer = trace.ask_now(Ingredients(item=item, **options))
     _show_genealogy(answer, as_json)
-    _end(context, answer.statement)
+    end(context, answer.statement)
 
 
 @click.command("where-used")
 @click.argument("item")
 @search_options
+@click.option("--ever", is_flag=True, help="With --as-of: all that had begun by then.")
 @click.pass_context
 def where_used(
     context: click.Context, /, item: str, database: Path, as_json: bool, **options: Any
@@ -156,7 +180,7 @@ def where_used(
     with opened(database) as trace:
         answer: GenealogyAnswer = trace.ask_now(WhereUsed(item=item, **options))
     _show_genealogy(answer, as_json)
-    _end(context, answer.statement)
+    end(context, answer.statement)
 
 
 def _show_genealogy(answer: GenealogyAnswer, as_json: bool) -> None:
@@ -222,6 +246,7 @@ def history(item: str, database: Path, as_json: bool, **options: Any) -> None:
 @click.command()
 @click.argument("item")
 @search_options
+@click.option("--ever", is_flag=True, help="With --as-of: all that had begun by then.")
 @click.option(
     "--csv",
     "csv_file",
@@ -255,7 +280,7 @@ def recall(
             click.echo(f"written: {csv_file}")
     if csv_file is not None and not whole:
         click.echo(f"tracenode: {csv_file} was not written: the answer is cut", err=True)
-    _end(context, answer.statement)
+    end(context, answer.statement)
 
 
 def _show_recall(answer: RecallAnswer) -> None:
@@ -265,8 +290,17 @@ def _show_recall(answer: RecallAnswer) -> None:
         (("material", "affected"), [(name, str(count)) for name, count in answer.by_material]),
         (("end items now", ""), [(mark.name, str(count)) for mark, count in answer.by_mark]),
         (
-            ("item", "state", "now", "because of"),
-            [(hit.item, hit.state.name, hit.mark.name, " > ".join(hit.reason)) for hit in shown],
+            ("item", "state", "now", "share", "because of"),
+            [
+                (
+                    hit.item,
+                    hit.state.name,
+                    hit.mark.name,
+                    "unknown" if hit.share is None else f"{hit.share:.6f}",
+                    " > ".join(hit.reason) + (" (pooled)" if hit.pooled else ""),
+                )
+                for hit in shown
+            ],
         ),
     ):
         if rows:
@@ -274,5 +308,8 @@ def _show_recall(answer: RecallAnswer) -> None:
             echo_table(header, rows)
     if answer.end_items > len(shown):
         click.echo(f"... {answer.end_items - len(shown)} more; --csv FILE or --json names all")
+    if answer.balance is not None:
+        left = "unknown" if answer.balance.balance is None else str(answer.balance.balance)
+        click.echo(f"\nleft of {answer.root}: {left}")
     click.echo()
     echo_statement(answer.statement)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import overload
 
 from tracenode.models.answers import (
+    Asked,
     GenealogyAnswer,
     HistoryAnswer,
     Ingredients,
@@ -13,7 +14,6 @@ from tracenode.models.answers import (
     ItemHistory,
     PathAnswer,
     PathBetween,
-    Question,
     RecallAnswer,
     RecallScope,
     WhereUsed,
@@ -41,10 +41,10 @@ def answer(connection: Connection, question: RecallScope) -> RecallAnswer: ...
 @overload
 def answer(connection: Connection, question: ItemDetail) -> ItemAnswer: ...
 @overload
-def answer(connection: Connection, question: Question) -> Answer: ...
+def answer(connection: Connection, question: Asked) -> Answer: ...
 
 
-def answer(connection: Connection, question: Question) -> Answer:
+def answer(connection: Connection, question: Asked) -> Answer:
     """Answer a question from one state of the store (SEMANTICS S19).
 
     Raises:

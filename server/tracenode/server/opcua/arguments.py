@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
+from keyword import iskeyword
 from typing import Any
 
 from asyncua import ua
@@ -33,8 +34,9 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def snake(name: str) -> str:
-    """Return the handler's name of an argument: `ItemId` is `item_id`."""
-    return _WORD.sub("_", name).lower()
+    """Return the handler's name of an argument: `ItemId` is `item_id`, `From` is `from_`."""
+    written = _WORD.sub("_", name).lower()
+    return f"{written}_" if iskeyword(written) else written
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from tracenode.server.opcua.ids import ua_status
 from tracenode.server.opcua.surface.keys import model_id
 from tracenode.server.opcua.surface.methods.assembly import AssemblyMethods
 from tracenode.server.opcua.surface.methods.booking import BOUNDS
+from tracenode.server.opcua.surface.methods.contents import ContentMethods
 from tracenode.server.opcua.surface.methods.desk import StationDesk
 from tracenode.server.opcua.surface.methods.logbook import LogMethods
 from tracenode.server.opcua.surface.methods.offices import QualityMethods, StockMethods
@@ -32,7 +33,11 @@ def bind_methods(gateway: MethodGateway, trace: Trace, config: Config) -> None:
     desk = StationDesk(trace, {station.id: station for station in config.stations})
     operations = OperationMethods(desk)
     station_type = model_id("TraceStationType")
-    for handlers in (operations.handlers, AssemblyMethods(desk).handlers):
+    for handlers in (
+        operations.handlers,
+        AssemblyMethods(desk).handlers,
+        ContentMethods(desk).handlers,
+    ):
         gateway.bind_type(station_type, handlers, bounds=BOUNDS, needs_request_id=True)
     gateway.bind_type(station_type, {"CheckItem": operations.check_item})
     for type_name, handlers in (

@@ -28,6 +28,7 @@ from tracenode.server.opcua.surface.keys import ROOT, device_id, item_id, statio
 from tracenode.server.opcua.surface.listings import KeyedListing
 from tracenode.server.opcua.surface.masters import ORGANIZES, ItemFolders, Masters
 from tracenode.server.opcua.surface.methods.limits import MAX_LISTED_ITEMS
+from tracenode.server.opcua.surface.slots import Slots
 from tracenode.server.opcua.surface.stations import Stations
 from tracenode.server.opcua.surface.tree import Members, Tree
 from tracenode.server.opcua.values import NewValue
@@ -76,6 +77,7 @@ class Surface:
         self._materials: Masters
         self._orders: Masters
         self._stations: Stations
+        self._slots: Slots
         self._devices: Devices
         self._events: EventMaker
 
@@ -96,7 +98,9 @@ class Surface:
         bind_methods(server.gateway, self._trace, config)
         self._unsubscribe = self._trace.subscribe(self._backlog.add)
         self._stations = Stations(config, self._tree.stations, self._catalogue, self._items.view)
+        self._slots = Slots(server, self._tree.stations, self._catalogue)
         await server.values.set_many(self._stations.restored())
+        await server.values.set_many(self._slots.restored())
         await server.values.set_many(self._log())
         await server.values.set_many(self._diagnostics())
 
@@ -203,6 +207,7 @@ class Surface:
                 for record in records:
                     await self._server.events.emit(self._event(record))
             await self._server.values.set_many(self._stations.after(records))
+            await self._server.values.set_many(self._slots.after(records))
             await self._server.values.set_many(self._log())
             await self._server.virtual.refresh(self._changed(records))
             await asyncio.sleep(0)
@@ -253,6 +258,7 @@ class Surface:
         while True:
             await asyncio.sleep(DIAGNOSE_S)
             await self._server.values.set_many(self._diagnostics())
+            await self._server.values.set_many(self._slots.restored())
 
     def _diagnostics(self) -> Iterator[NewValue]:
         members, path = self._members, self._trace.store.path

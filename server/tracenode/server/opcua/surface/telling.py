@@ -108,7 +108,14 @@ def _words(record: Record, event: TraceEvent) -> _Words:
             return _operation(event)
         case events.Assemble() | events.Remove() | events.Replace():
             return _association(event)
-        case events.Consume() | events.Transform() | events.Split() | events.Merge():
+        case (
+            events.Consume()
+            | events.Fill()
+            | events.Transfer()
+            | events.Transform()
+            | events.Split()
+            | events.Merge()
+        ):
             return _transformation(record, event)
         case events.Scrap() | events.Hold() | events.Release():
             return _disposition(record, event)
@@ -128,6 +135,15 @@ def _rarer_words(record: Record, event: TraceEvent) -> _Words:
             return _packed(Action.Add, "packing", event.item, event.container)
         case events.Unpack():
             return _packed(Action.Delete, "unpacking", event.item, event.container)
+        case events.Load() | events.Unload() | events.Identify():
+            return _joined(record, event)
+        case events.Empty():
+            fields = {"ItemId": event.container}
+            return _Words(
+                "TraceDispositionEventType", Action.Delete, "destroying", "destroyed", fields
+            )
+        case events.Adjust():
+            return _object(Action.Observe, "cycle_counting", "", event.lot)
         case events.Ship():
             return _shipment(event)
         case events.Void() | events.Correct():
@@ -196,13 +212,32 @@ def _tied(action: Action, item: str, carrier: str) -> _Words:
     return _Words("TraceAssociationEventType", action, "", "", fields)
 
 
+def _joined(record: Record, event: events.Load | events.Unload | events.Identify) -> _Words:
+    match event:
+        case events.Load():
+            action, fields = Action.Add, {"ItemId": event.lot, "Position": event.slot}
+        case events.Unload():
+            action, fields = Action.Delete, {"ItemId": record.item, "Position": event.slot}
+            fields |= _quantity(event.remaining)
+        case events.Identify():
+            fields = {"ItemId": event.item, "ReplacedItemId": event.placeholder}
+            action = Action.Add
+    return _Words("TraceAssociationEventType", action, "", "", fields)
+
+
 def _packed(action: Action, biz_step: str, item: str, container: str) -> _Words:
     fields = {"ItemId": item, "ParentId": container}
     return _Words("TraceAggregationEventType", action, biz_step, "", fields)
 
 
 def _transformation(
-    record: Record, event: events.Consume | events.Transform | events.Split | events.Merge
+    record: Record,
+    event: events.Consume
+    | events.Fill
+    | events.Transfer
+    | events.Transform
+    | events.Split
+    | events.Merge,
 ) -> _Words:
     lot = ""
     went_in: list[tuple[str, Quantity | None]] = []
@@ -211,6 +246,12 @@ def _transformation(
         case events.Consume():
             lot, went_in = event.lot, [(event.lot, event.quantity)]
             came_out = [(event.item, None)]
+        case events.Fill():
+            lot, went_in = event.lot, [(event.lot, event.quantity)]
+            came_out = [(event.container, None)]
+        case events.Transfer():
+            went_in = [(event.source, event.quantity)]
+            came_out = [(event.target, None)]
         case events.Split():
             lot, went_in = event.lot, [(event.lot, event.quantity)]
             came_out = [(event.child, event.quantity)]
@@ -322,7 +363,7 @@ def _quantity(quantity: Quantity | None) -> dict[str, Any]:
 
 def _subject(event: TraceEvent) -> str:
     """Return the reference a refused event is about, as it was given."""
-    for name in ("item", "part", "new_part", "lot", "child", "carrier"):
+    for name in ("item", "part", "new_part", "lot", "child", "container", "target", "carrier"):
         text = getattr(event, name, "")
         if text:
             return str(text)

@@ -87,6 +87,7 @@ class Tree:
                 *(f"Quality.{name}" for name in QUALITY_METHODS),
                 "Stock",
                 *(f"Stock.{name}" for name in STOCK_METHODS),
+                *(f"Queries.{name}" for name in QUERY_METHODS),
                 "Diagnostics",
             ],
             values={
@@ -138,7 +139,7 @@ class Tree:
             station.id,
             parent=area,
             reference_type=ORGANIZES,
-            optional=["BindCarrier"],
+            optional=["Slots", *STATION_METHODS],
             display=station.name or None,
             values={
                 "StationId": station.id,
@@ -243,11 +244,39 @@ class Tree:
         self._server.book.add(node, owner, HAS_PROPERTY)
 
 
-QUALITY_METHODS: Final = ("PlaceHold", "ReleaseHold", "VoidRecord", "CorrectRecord")
+STATION_METHODS: Final = (
+    "BindCarrier",
+    "FillContainer",
+    "TransferContent",
+    "EmptyContainer",
+    "LoadMaterial",
+    "UnloadMaterial",
+)
+QUALITY_METHODS: Final = (
+    "PlaceHold",
+    "PlaceWindowHold",
+    "ReleaseHold",
+    "VoidRecord",
+    "CorrectRecord",
+    "MergePlaceholder",
+)
+QUERY_METHODS: Final = (
+    "CommonOrigins",
+    "CommonCauses",
+    "FetchPage",
+    "FetchDetails",
+    "ReleaseResult",
+    "MassBalance",
+    "TimeWindow",
+    "CompareToBom",
+    "Coverage",
+    "Impact",
+)
 STOCK_METHODS: Final = (
     "ReceiveLot",
     "SplitLot",
     "MergeLots",
+    "AdjustStock",
     "ShipItems",
     "RelabelItem",
     "ImportMasterData",

@@ -23,6 +23,13 @@ METHODS: Final = {
     "remove": "RemovePart",
     "replace": "ReplacePart",
     "consume": "ConsumeMaterial",
+    "fill": "FillContainer",
+    "transfer": "TransferContent",
+    "empty": "EmptyContainer",
+    "adjust": "AdjustStock",
+    "load": "LoadMaterial",
+    "unload": "UnloadMaterial",
+    "identify": "MergePlaceholder",
     "transform": "Transform",
     "split": "SplitLot",
     "merge": "MergeLots",
@@ -120,6 +127,29 @@ def _rarer(event: TraceEvent, place: str) -> str:
             to = f" to {event.customer}" if event.customer else ""
             return f"{_some(list(event.items))} shipped{to}"
         case _:
+            return _content(event, place)
+
+
+def _content(event: TraceEvent, place: str) -> str:
+    match event:
+        case events.Fill():
+            return (
+                f"{_amount(event.quantity)}{short(event.lot)} into {short(event.container)}{place}"
+            )
+        case events.Transfer():
+            moved = _amount(event.quantity) + short(event.source)
+            return f"{moved} into {short(event.target)}{place}"
+        case events.Empty():
+            return f"{short(event.container)} emptied{place}{_why(event.reason)}"
+        case events.Adjust():
+            return f"stock of {short(event.lot)} by {event.quantity}{_why(event.reason)}"
+        case events.Load():
+            return f"{short(event.lot)} mounted on {event.slot}{place}"
+        case events.Unload():
+            return f"{event.slot} unloaded{place}"
+        case events.Identify():
+            return f"{short(event.placeholder)} is {short(event.item)}"
+        case _:
             return _office(event, place)
 
 
@@ -127,7 +157,10 @@ def _office(event: TraceEvent, place: str) -> str:
     match event:
         case events.Hold():
             more = " and all it went into" if event.scope == "where_used" else ""
-            return f"{short(event.item)}{more} on hold{_why(event.reason)}"
+            held = short(event.item) + more
+            if event.window is not None:
+                held = f"all that was at {event.window.station} and all it went into"
+            return f"{held} on hold{_why(event.reason)}"
         case events.Release():
             return f"hold {event.hold} released{_why(event.reason)}"
         case events.Void():

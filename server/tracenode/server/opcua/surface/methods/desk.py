@@ -11,6 +11,7 @@ from tracenode.models.receipts import Receipt
 from tracenode.server.opcua.gateway import CallContext
 from tracenode.server.opcua.surface.keys import station_of
 from tracenode.server.opcua.surface.methods.booking import Booking, outputs_of
+from tracenode.server.store.slots import Slot, slots_of
 from tracenode.server.trace import Trace
 
 __all__ = ["StationDesk"]
@@ -41,6 +42,11 @@ class StationDesk:
     ) -> Receipt:
         """Record an event of the station that it names; raises as `Booking.record`."""
         return await self._booking.record(call, event.station, event, request_id)
+
+    async def mounted(self, station: str, slot: str) -> Slot | None:
+        """Return what is mounted on a slot now; None where nothing is."""
+        slots = await self.trace.store.readers.run(lambda reading: slots_of(reading, station))
+        return next((found for found in slots if found.name == slot and found.lot), None)
 
     async def book(
         self, call: CallContext, event: TraceEvent, request_id: str | None

@@ -46,6 +46,8 @@ class QualityMethods:
             "ReleaseHold": self.release_hold,
             "VoidRecord": self.void_record,
             "CorrectRecord": self.correct_record,
+            "MergePlaceholder": self.merge_placeholder,
+            "PlaceWindowHold": self.place_window_hold,
         }
 
     async def place_hold(
@@ -60,10 +62,47 @@ class QualityMethods:
         reach: Literal["item", "where_used"] = "where_used" if scope else "item"
         reason = required(reason_code, "ReasonCode", "why it is held")
         event = built(events.Hold, item=reference(item_id), scope=reach, reason=reason)
+        return await self._held(call, event, request_id)
+
+    async def place_window_hold(
+        self,
+        call: CallContext,
+        *,
+        request_id: str | None,
+        station_id: str | None,
+        from_: datetime | None,
+        to: datetime | None,
+        reason_code: str | None,
+    ) -> dict[str, object]:
+        station = required(station_id, "StationId", "a station")
+        event = built(
+            events.Hold,
+            scope="window",
+            window=built(events.Window, station=station, since=from_, until=to),
+            reason=required(reason_code, "ReasonCode", "why it is held"),
+        )
+        return await self._held(call, event, request_id)
+
+    async def _held(
+        self, call: CallContext, event: events.Hold, request_id: str | None
+    ) -> dict[str, object]:
         receipt = await self._booking.record(call, QUALITY, event, request_id)
         answer = outputs_of(receipt)
         del answer["event_sequence"]
         return {**answer, "hold_id": "" if receipt.refused else receipt.record}
+
+    async def merge_placeholder(
+        self,
+        call: CallContext,
+        *,
+        request_id: str | None,
+        placeholder_id: str | None,
+        item_id: str | None,
+    ) -> dict[str, object]:
+        event = built(
+            events.Identify, placeholder=reference(placeholder_id), item=reference(item_id)
+        )
+        return outputs_of(await self._booking.record(call, QUALITY, event, request_id))
 
     async def release_hold(
         self,
@@ -148,6 +187,7 @@ class StockMethods:
             "ReceiveLot": self.receive_lot,
             "SplitLot": self.split_lot,
             "MergeLots": self.merge_lots,
+            "AdjustStock": self.adjust_stock,
             "ShipItems": self.ship_items,
             "RelabelItem": self.relabel_item,
             "ImportMasterData": self.import_master_data,
@@ -207,6 +247,26 @@ class StockMethods:
             material=required(material_id, "MaterialId", "a material"),
         )
         return await self._made(call, event, request_id)
+
+    async def adjust_stock(
+        self,
+        call: CallContext,
+        *,
+        request_id: str | None,
+        lot_id: str | None,
+        difference: float | None,
+        unit_of_measure: str | None,
+        reason_code: str | None,
+    ) -> dict[str, object]:
+        event = built(
+            events.Adjust,
+            lot=reference(lot_id),
+            quantity=required(
+                amount(difference, unit_of_measure), "Difference", "how much, with its unit"
+            ),
+            reason=required(reason_code, "ReasonCode", "why it differs"),
+        )
+        return outputs_of(await self._booking.record(call, STOCK, event, request_id))
 
     async def ship_items(
         self,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import math
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from tracenode.models.answers import (
+    Asked,
     GenealogyAnswer,
     HistoryAnswer,
     Ingredients,
@@ -16,8 +18,8 @@ from tracenode.models.answers import (
     ItemHistory,
     PathAnswer,
     PathBetween,
-    Question,
     RecallAnswer,
+    RecallHit,
     RecallScope,
     WhereUsed,
     canonical,
@@ -26,11 +28,14 @@ from tracenode.models.errors import MalformedRequest
 from tracenode.models.genealogy import Direction
 from tracenode.models.receipts import Record
 from tracenode.server.opcua.gateway import CallContext, Handler
+from tracenode.server.opcua.surface.methods.analyses import AnalysisMethods
 from tracenode.server.opcua.surface.methods.booking import reference
+from tracenode.server.opcua.surface.methods.kept import KeptRecalls
 from tracenode.server.opcua.surface.methods.limits import (
     MAX_DETAILS,
     MAX_ITEMS,
     MAX_NODES,
+    MAX_RECALLED,
     MAX_RECORDS,
     QUESTION_TIME,
     limited,
@@ -55,6 +60,7 @@ class QueryMethods:
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
+        self._kept = KeptRecalls()
 
     @property
     def handlers(self) -> dict[str, Handler]:
@@ -66,10 +72,14 @@ class QueryMethods:
             "QueryGenealogy": self.query_genealogy,
             "AffectedItems": self.affected_items,
             "RecallScope": self.recall_scope,
+            "FetchPage": self.fetch_page,
+            "FetchDetails": self.fetch_details,
+            "ReleaseResult": self.release_result,
             "PathBetween": self.path_between,
             "GetHistory": self.get_history,
             "GetRecords": self.get_records,
             "QueryJson": self.query_json,
+            **AnalysisMethods(self._ask).handlers,
         }
 
     # -------------------------------------------------------------- one item
@@ -222,23 +232,58 @@ class QueryMethods:
         as_known_at: int | None,
         max_items: int | None,
     ) -> dict[str, object]:
+        """Counts, and the first page; what is more is kept for FetchPage."""
         answer: RecallAnswer = await self._ask(
             RecallScope(
                 item=reference(item_id),
                 as_of=as_of,
                 as_known_at=as_known_at or None,
-                limit=min(max_items or 0, MAX_ITEMS),
+                limit=MAX_RECALLED if max_items else 0,
+                max_nodes=MAX_RECALLED,
             )
         )
-        hits = answer.hits
+        hits = answer.hits[: min(max_items or 0, MAX_ITEMS)]
+        kept = self._kept.keep(answer.hits) if len(hits) < len(answer.hits) else ""
         return {
-            "item_ids": [hit.item for hit in hits],
-            "material_ids": [hit.material for hit in hits],
-            "marks": [int(hit.mark) for hit in hits],
-            "depths": [hit.depth for hit in hits],
+            **_columns(hits),
             "total_affected": answer.affected,
-            "complete": answer.statement.complete and len(hits) == answer.end_items,
+            "complete": answer.statement.complete and len(answer.hits) == answer.end_items,
+            "result_id": kept,
         }
+
+    async def fetch_page(
+        self,
+        call: CallContext,
+        *,
+        result_id: str | None,
+        offset: int | None,
+        max_items: int | None,
+    ) -> dict[str, object]:
+        page = limited(max_items, MAX_ITEMS)
+        hits, total = self._kept.page(result_id or "", offset or 0, page)
+        return {**_columns(hits), "total": total}
+
+    async def fetch_details(
+        self,
+        call: CallContext,
+        *,
+        result_id: str | None,
+        offset: int | None,
+        max_items: int | None,
+    ) -> dict[str, object]:
+        hits, _ = self._kept.page(result_id or "", offset or 0, limited(max_items, MAX_ITEMS))
+        return {
+            "states": [int(hit.state) for hit in hits],
+            "shares": [math.nan if hit.share is None else float(hit.share) for hit in hits],
+            "pooled": [hit.pooled for hit in hits],
+            "reasons": [" > ".join(hit.reason) for hit in hits],
+        }
+
+    async def release_result(
+        self, call: CallContext, *, result_id: str | None
+    ) -> dict[str, object]:
+        self._kept.release(result_id or "")
+        return {}
 
     async def path_between(
         self, call: CallContext, *, from_item_id: str | None, to_item_id: str | None
@@ -258,11 +303,20 @@ class QueryMethods:
         return {"json": canonical(await self._trace.ask(question)).decode()}
 
     # -------------------------------------------------------------- shared
-    def _ask(self, question: Question) -> Awaitable[Any]:
+    def _ask(self, question: Asked) -> Awaitable[Any]:
         return self._trace.ask(_in_time(question))
 
 
-def _in_time(question: Question) -> Question:
+def _columns(hits: Sequence[RecallHit]) -> dict[str, object]:
+    return {
+        "item_ids": [hit.item for hit in hits],
+        "material_ids": [hit.material for hit in hits],
+        "marks": [int(hit.mark) for hit in hits],
+        "depths": [hit.depth for hit in hits],
+    }
+
+
+def _in_time(question: Asked) -> Asked:
     return replace(question, deadline_s=min(question.deadline_s, QUESTION_TIME))
 
 
