@@ -116,10 +116,12 @@ def test_S18_answers_what_next_from_the_route(plant: Plant) -> None:
     plant.ok("start", item="P3", station="OP20")
     tested = plant.ok("complete", item="P3", station="OP20", step="test", evaluation=OK)
     assert tested.next_step == "pack"
-    plant.ok("void", record=passed.record, reason="wrong unit")
     plant.ok("start", item="P3", station="OP30")
-    packed = plant.ok("complete", item="P3", station="OP30", step="pack", evaluation=OK)
-    assert packed.next_step == "weld"
+    packed = plant.ok("complete", item="P3", station="OP30", evaluation=OK)
+    assert (packed.next_step, packed.recipe) == ("", "")
+    plant.ok("void", record=passed.record, reason="wrong unit")
+    failed = plant.refused(TraceStatus.PreviousStepFailed, "start", item="P3", station="OP30")
+    assert failed.text == "sn:PUMP:P3 can't begin pack: weld ended NotOK"
 
 
 def test_S14_deciding_is_deterministic(plant: Plant) -> None:

@@ -24,11 +24,13 @@ __all__ = [
     "Route",
     "RouteStep",
     "Station",
+    "bom",
     "checked_master",
     "in_force",
     "master_data",
     "material",
     "order_exists",
+    "policy_then",
     "put_master",
     "route",
     "station_policy",
@@ -73,9 +75,10 @@ class Material(MasterEntry):
 
 
 class RouteStep(MasterEntry):
-    """One operation; an empty station means any, an empty recipe or tool any too. It may be begun
-    `max_runs` times (None: as often as needed); `once`: not again after a pass; `optional`: what
-    follows does not wait for it; `inside`: also done while the unit is part of another."""
+    """One operation; an empty station means any, an empty recipe or tool any too. It may be done
+    `max_runs` times (None: as often as needed; one that is broken off does not count); `once`: not
+    again while its pass stands; `optional`: what follows does not wait for it, unless it failed;
+    `inside`: also done while the unit is part of another."""
 
     step: str = Field(min_length=1)
     station: str = ""
@@ -109,14 +112,12 @@ class Station(MasterEntry):
     """How a station books. The key of the entry is the station.
 
     `consumption`: its material is declared by bookings, or derived from what is mounted on its
-    slots while a unit is there (SEMANTICS S12); never both. `unknown_items`: refused, or stood in
-    for by a placeholder (S16). `max_stay_hours` bounds how long a unit stays, for questions that
-    go from a mounted lot to the units.
+    slots while a unit is there (SEMANTICS S12); never both; a change counts from the next load of
+    a slot on. `unknown_items`: refused, or stood in for by a placeholder (S16).
     """
 
     consumption: Literal["declare", "derive"] = "declare"
     unknown_items: Literal["reject", "placeholder"] = "reject"
-    max_stay_hours: float = Field(default=24.0, gt=0)
     slots: tuple[str, ...] = ()
     """Names of its slots; none: any name is taken."""
 
@@ -210,10 +211,30 @@ def _route(text: str) -> Route:
     return Route.model_validate_json(text)
 
 
+def bom(connection: sqlite3.Connection, key: str) -> Bom | None:
+    """Return the bill of material of a material."""
+    text = _in_force(connection, "bom", key)
+    return None if text is None else _bom(text)
+
+
+@lru_cache(maxsize=1024)
+def _bom(text: str) -> Bom:
+    return Bom.model_validate_json(text)
+
+
 def station_policy(connection: sqlite3.Connection, key: str) -> Station:
     """Return how a station books; what stands at the defaults where nothing says so."""
     text = _in_force(connection, "station", key)
     return _STATION if text is None else _station(text)
+
+
+def policy_then(connection: sqlite3.Connection, key: str, seq: int) -> Station:
+    """Return how a station booked when a journal position was recorded."""
+    row = connection.execute(
+        "SELECT data FROM master WHERE kind='station' AND key=? AND ev<? ORDER BY ev DESC LIMIT 1",
+        (key, seq),
+    ).fetchone()
+    return _STATION if row is None or row[0] is None else _station(row[0])
 
 
 _STATION: Final = Station()

@@ -1,63 +1,101 @@
-"""What next: the first step of a material's route that an item has not passed."""
+"""Where an item stands on the route of its material (SEMANTICS S18).
+
+Only operations that ended with a verdict count: one that was broken off takes nothing away and uses
+up no run. A verdict on a step takes away those on all later steps: they are to be done again.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from tracenode.models.evaluation import Evaluation
-from tracenode.models.events import Complete
-from tracenode.server.store.facts import entry, fact_of
-from tracenode.server.store.master import RouteStep, route
+from tracenode.server.store.master import Route, RouteStep
 
-__all__ = ["advice"]
+__all__ = ["Progress", "Verdict", "progress", "verdicts"]
 
 _VERDICTS: Final = """
-SELECT j.seq FROM touch t CROSS JOIN journal j
-WHERE t.item=? AND j.seq=t.seq AND j.type IN ('complete','correct')
-  AND NOT EXISTS(SELECT 1 FROM void v WHERE v.ev=t.seq)"""
-
-Pass = tuple[str, str]
-"""(step, station) of an operation that ended OK."""
-
-
-def advice(
-    connection: sqlite3.Connection,
-    material: str,
-    item: int | None,
-    station: str,
-    *,
-    passed_now: Pass | None = None,
-) -> tuple[str, str]:
-    """Return (next step, recipe) of an item; both empty where the material has no route, or all of
-    it is passed. At a station, the recipe is that of the open step which is done there.
-
-    `passed_now` is a pass that is being booked.
-    """
-    planned = route(connection, material)
-    if planned is None:
-        return "", ""
-    passes = [] if item is None else list(_passes(connection, item))
-    if passed_now is not None:
-        passes.append(passed_now)
-    ahead = [step for step in planned.steps if not any(_is_of(step, done) for done in passes)]
-    if not ahead:
-        return "", ""
-    here = next((step for step in ahead if step.station and step.station == station), ahead[0])
-    return ahead[0].step, here.recipe
+SELECT v.until, v.uev,
+  coalesce(json_extract(j.body, iif(j.type='correct','$.f.replacement.step','$.f.step')), ''),
+  s.name,
+  json_extract(j.body, iif(j.type='correct','$.f.replacement.evaluation','$.f.evaluation'))
+FROM visit v CROSS JOIN journal j CROSS JOIN station s
+WHERE v.item=? AND v.until<=? AND v.uev>0 AND j.seq=v.uev AND s.id=v.station
+  AND (j.type='complete'
+    OR j.type='correct' AND json_extract(j.body,'$.f.replacement.type')='complete')"""
 
 
-def _is_of(step: RouteStep, done: Pass) -> bool:
-    name, station = done
-    return name == step.step if name else bool(step.station) and station == step.station
+class Verdict(NamedTuple):
+    """How an operation ended: event time in microseconds, journal position, the step that was said
+    (empty: the station's own), the station. Sorts in event order."""
+
+    at: int
+    seq: int
+    step: str
+    station: str
+    evaluation: Evaluation
 
 
-def _passes(connection: sqlite3.Connection, item: int) -> Iterator[Pass]:
-    for (seq,) in connection.execute(_VERDICTS, (item,)).fetchall():
-        _, at, event = entry(connection, seq)
-        if event is None:
-            continue
-        said = fact_of(connection, seq, at, event).event
-        if isinstance(said, Complete) and said.evaluation is Evaluation.OK:
-            yield said.step, said.station
+def verdicts(connection: sqlite3.Connection, item: int, at: int) -> list[Verdict]:
+    """Return the valid verdicts on an item up to an event time, in event order."""
+    rows = connection.execute(_VERDICTS, (item, at))
+    return sorted(
+        Verdict(ended, seq, step, station, Evaluation(evaluation))
+        for ended, seq, step, station, evaluation in rows
+    )
+
+
+def progress(planned: Route, passed: Iterable[Verdict]) -> Progress:
+    """Return where an item stands after verdicts in event order. What is no step of the route, such
+    as an operation from before there was one, does not count."""
+    reached = Progress(planned.steps)
+    for verdict in passed:
+        index = reached.index(verdict.step, verdict.station)
+        if index is not None:
+            reached.take(index, verdict.evaluation)
+    return reached
+
+
+class Progress:
+    """Of each step of a route the verdict that stands, None for none, and how often it was done."""
+
+    def __init__(self, steps: tuple[RouteStep, ...]) -> None:
+        self.steps = steps
+        self.standing: list[Evaluation | None] = [None] * len(steps)
+        self.runs = [0] * len(steps)
+
+    def take(self, index: int, evaluation: Evaluation) -> None:
+        """Enter the newest verdict."""
+        self.runs[index] += 1
+        self.standing[index] = evaluation
+        later = len(self.steps) - index - 1
+        self.standing[index + 1 :] = [None] * later
+
+    def index(self, name: str, station: str) -> int | None:
+        """Return which step is meant by a name, or by a station where no step is named, and where
+        the name is the station's id and no step's. Of several the first that is not passed, else
+        the last; None for none."""
+        named = [i for i, step in enumerate(self.steps) if step.step == name]
+        if not named and name in ("", station):
+            named = [i for i, step in enumerate(self.steps) if step.station == station] or [
+                i for i, step in enumerate(self.steps) if not step.station
+            ]
+        ahead = (i for i in named if self.standing[i] is not Evaluation.OK)
+        return next(ahead, named[-1] if named else None)
+
+    def waiting(self, before: int) -> int | None:
+        """Return the first step ahead of a step that must be passed before it: a failed one, or one
+        without a verdict that is not optional; None where nothing is missing."""
+        for index, (step, verdict) in enumerate(
+            zip(self.steps[:before], self.standing, strict=False)
+        ):
+            if verdict is not Evaluation.OK and not (step.optional and verdict is None):
+                return index
+        return None
+
+    @property
+    def next(self) -> int | None:
+        """The step that is to be done next; None where all is done. What is optional is never
+        asked for."""
+        return self.waiting(len(self.steps))

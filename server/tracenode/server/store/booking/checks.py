@@ -1,5 +1,4 @@
-"""The checks of a booking, each refusing by its own error. Their order is S18's: identity, then
-state and duplicate, then hold; material and cycle after them."""
+"""The checks of a booking, each refusing by its own error. `interlock` says their order."""
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracenode.models.errors import (
     ItemOnHold,
@@ -35,6 +34,7 @@ from tracenode.server.store.tail import inside
 
 __all__ = [
     "Case",
+    "Visit",
     "open_visit",
     "parent_of",
     "require_acyclic",
@@ -155,12 +155,20 @@ def require_unit_of_measure(case: Case, found: Found, quantity: Quantity | None)
         raise UnitMismatch(f"a unit of {UNITS[received][0]} such as {received}", quantity.unit)
 
 
-def open_visit(case: Case, found: Found) -> tuple[str, int] | None:
-    """Return (station, since) of the operation that is open on an item at the event time."""
+class Visit(NamedTuple):
+    """An operation that is open: its station, its event time, the position that it began by."""
+
+    station: str
+    since: int
+    ev: int
+
+
+def open_visit(case: Case, found: Found) -> Visit | None:
+    """Return the operation that is open on an item at the event time."""
     standing = standing_of(case.connection, found.public)
     row = None if standing is None else standing.visit
     if row is not None and row[0] > case.at:
         row = case.connection.execute(_VISIT_THEN, (found.id, case.at)).fetchone()
     if row is None or row[3] <= case.at:
         return None
-    return station_name(case.connection, row[2]), row[0]
+    return Visit(station_name(case.connection, row[2]), row[0], row[1])

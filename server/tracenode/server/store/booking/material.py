@@ -12,12 +12,13 @@ from tracenode.server.store.booking.checks import (
     require_acyclic,
     require_kind,
     require_loose,
-    require_no_hold,
     require_order,
     require_unit_of_measure,
     usable,
 )
+from tracenode.server.store.booking.components import require_component
 from tracenode.server.store.booking.decision import Decision, resolved
+from tracenode.server.store.booking.interlock import require_usable
 from tracenode.server.store.booking.trial import require_sound
 from tracenode.server.store.resolve import Found
 
@@ -28,16 +29,18 @@ _UNITS = frozenset({ItemKind.Unit})
 
 
 def assemble(case: Case, event: Assemble) -> Decision:
-    """A serialised part that is loose and not held goes into a parent.
+    """A serialised part that is usable, right and loose goes into a parent.
 
     Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped, MalformedRequest,
-        PartAlreadyInstalled, ItemOnHold, WouldCloseCycle.
+        ItemOnHold, MaterialExpired, MaterialBlocked, PartNotInBom, PartAlreadyInstalled,
+        WouldCloseCycle.
     """
     parent, part = usable(case, event.parent), usable(case, event.part)
     _require_parts(parent, part)
     require_order(case, event.order)
+    require_usable(case, (part,))
+    require_component(case, parent, part, event.position)
     require_loose(case, part)
-    require_no_hold(case, (part,))
     recorded = resolved(event, parent=parent.public, part=part.public)
     if case.late(part):
         require_sound(case, recorded)
@@ -75,10 +78,11 @@ def replace(case: Case, event: Replace) -> Decision:
         raise MalformedRequest("new_part", "another part than the old one", new.public)
     _require_parts(parent, new)
     require_order(case, event.order)
+    require_usable(case, (new,))
+    require_component(case, parent, new, event.position)
     if parent_of(case, old, Relation.Install) != parent.id:
         raise PartMissing(old.public, parent.public)
     require_loose(case, new)
-    require_no_hold(case, (new,))
     update = {"parent": parent.public, "old_part": old.public, "new_part": new.public}
     recorded = resolved(event, **update)
     if case.late(new):
@@ -89,17 +93,17 @@ def replace(case: Case, event: Replace) -> Decision:
 
 
 def consume(case: Case, event: Consume) -> Decision:
-    """Material that is not held goes irrevocably into an item; a unit goes in whole.
+    """Material that is usable and right goes irrevocably into an item; a unit goes in whole.
 
-    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped, MalformedRequest,
-        PartAlreadyInstalled, ItemOnHold, UnitMismatch, WouldCloseCycle.
+    Raises: as `assemble`, and UnitMismatch.
     """
     item, lot = usable(case, event.item), usable(case, event.lot)
     require_kind("lot", lot, _MATERIAL, "a lot or a unit")
     require_kind("item", item, _MATERIAL, "a unit or a lot")
     require_order(case, event.order)
+    require_usable(case, (lot,))
+    require_component(case, item, lot, event.position)
     require_loose(case, lot)
-    require_no_hold(case, (lot,))
     require_unit_of_measure(case, lot, event.quantity)
     require_acyclic(case, item, lot)
     recorded = resolved(event, item=item.public, lot=lot.public)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tracenode.models.errors import (
     AmbiguousItem,
     DuplicateIdentifier,
     NotStarted,
     UnknownItem,
 )
-from tracenode.models.evaluation import Evaluation
 from tracenode.models.events import Abort, Complete, Measure, Observe, Start
 from tracenode.server.store.booking.checks import (
     Case,
+    Visit,
     open_visit,
     require_in_process,
     require_no_hold,
@@ -19,55 +21,85 @@ from tracenode.server.store.booking.checks import (
     usable,
 )
 from tracenode.server.store.booking.decision import Decision, resolved
+from tracenode.server.store.booking.interlock import (
+    begun_step,
+    completed_step,
+    next_advice,
+    require_as_planned,
+    require_route,
+    require_unexpired,
+)
 from tracenode.server.store.journal import from_microseconds
+from tracenode.server.store.master import RouteStep
 from tracenode.server.store.resolve import Found, public_id
-from tracenode.server.store.routing import advice
+from tracenode.server.store.routing import Verdict
 from tracenode.server.store.schema import INF
 
 __all__ = ["abort", "check", "complete", "measure", "observe", "start"]
 
 
-def start(case: Case, event: Start) -> Decision:
-    """Check in. While the operation is open here, a second start has no effect.
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The interlock's yes. `since` is when the operation was begun that is open there already;
+    `step` that of the route, None where it has none."""
 
-    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped, UnknownOrder,
-        DuplicateIdentifier (open at another station), ItemOnHold.
+    step: RouteStep | None
+    since: int | None = None
+
+
+def start(case: Case, event: Start) -> Decision:
+    """Check in; the record names the step of the route. While the operation is open here, a second
+    start has no effect.
+
+    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, UnknownOrder, and as `check`.
     """
     found = case.resolve(event.item)
     require_order(case, event.order)
-    since = check(case, found, event.station)
-    step, recipe = advice(case.connection, found.material, found.id, event.station)
-    recorded = resolved(event, item=found.public)
-    text = "" if since is None else f"in process here since {since}"
-    return Decision(recorded, found.public, text, step, recipe, effect=since is None)
+    permit = check(case, found, event)
+    step, recipe = (permit.step.step, permit.step.recipe) if permit.step else ("", "")
+    recorded = resolved(event, item=found.public, step=step or event.step)
+    if permit.since is None:
+        return Decision(recorded, found.public, next_step=step, recipe=recipe)
+    since = from_microseconds(permit.since).isoformat(timespec="seconds")
+    text = f"in process here since {since}"
+    return Decision(recorded, found.public, text, step, recipe, effect=False)
 
 
-def check(case: Case, found: Found, station: str) -> str | None:
-    """Pass the interlock, or say since when the operation is open at the station already.
+def check(case: Case, found: Found, event: Start) -> Permit:
+    """Pass the interlock (SEMANTICS S18).
 
-    Raises: ItemScrapped, DuplicateIdentifier, ItemOnHold.
+    Raises: ItemScrapped, DuplicateIdentifier (open at another station), ItemOnHold,
+        MaterialExpired, WrongRoute, PartAlreadyInstalled, PreviousStepFailed, PreviousStepMissing,
+        AlreadyProcessed, ReworkLimitReached, WrongRecipe, WrongTool.
     """
     require_in_process(found)
     visit = open_visit(case, found)
-    if visit is not None and visit[0] != station:
-        raise DuplicateIdentifier(found.public, f"in process at {visit[0]}")
+    if visit is not None and visit.station != event.station:
+        raise DuplicateIdentifier(found.public, f"in process at {visit.station}")
     require_no_hold(case, (found,))
-    return None if visit is None else from_microseconds(visit[1]).isoformat(timespec="seconds")
+    require_unexpired(case, (found,))
+    if visit is not None:
+        return Permit(begun_step(case, found, visit), visit.since)
+    step = require_route(case, found, event)
+    if step is not None:
+        require_as_planned(step, event)
+    return Permit(step)
 
 
 def complete(case: Case, event: Complete) -> Decision:
-    """End the operation that is open at the station, with a verdict.
+    """End the operation that is open at the station, with a verdict on its step.
 
-    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped, NotStarted.
+    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, ItemScrapped, NotStarted,
+        MalformedRequest (on another step).
     """
     found = usable(case, event.item)
     require_order(case, event.order)
-    _require_open(case, found, event.station)
-    passed = event.evaluation is Evaluation.OK
-    now = (event.step, event.station) if passed else None
-    step, recipe = advice(case.connection, found.material, found.id, "", passed_now=now)
-    recorded = resolved(event, item=found.public)
-    return Decision(recorded, found.public, next_step=step, recipe=recipe)
+    visit = _require_open(case, found, event.station)
+    step = completed_step(found, begun_step(case, found, visit), event)
+    passed = Verdict(case.at, case.seq, step, event.station, event.evaluation)
+    ahead = next_advice(case, found, passed)
+    recorded = resolved(event, item=found.public, step=step)
+    return Decision(recorded, found.public, ahead.text, ahead.step, ahead.recipe)
 
 
 def abort(case: Case, event: Abort) -> Decision:
@@ -81,10 +113,11 @@ def abort(case: Case, event: Abort) -> Decision:
     return Decision(resolved(event, item=found.public), found.public)
 
 
-def _require_open(case: Case, found: Found, station: str) -> None:
+def _require_open(case: Case, found: Found, station: str) -> Visit:
     visit = open_visit(case, found)
-    if visit is None or visit[0] != station:
+    if visit is None or visit.station != station:
         raise NotStarted(found.public, station, _in_process_at(case, station))
+    return visit
 
 
 def _in_process_at(case: Case, station: str) -> str | None:

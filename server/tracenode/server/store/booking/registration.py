@@ -16,12 +16,14 @@ from tracenode.server.store.booking.checks import (
     require_unit_of_measure,
     usable,
 )
+from tracenode.server.store.booking.components import require_inputs
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.identity import free_identity, known_material
+from tracenode.server.store.booking.interlock import first_advice, require_usable
 from tracenode.server.store.cycles import closes_cycle
+from tracenode.server.store.master import route
 from tracenode.server.store.references import births, drawn
 from tracenode.server.store.resolve import Found, former_number
-from tracenode.server.store.routing import advice
 
 __all__ = ["merge", "receive", "register", "split", "transform"]
 
@@ -38,8 +40,8 @@ def register(case: Case, event: Register) -> Decision:
     """
     require_order(case, event.order)
     recorded = resolved(event, item=free_identity(case, event.item, event.material))
-    step, recipe = advice(case.connection, event.material, None, event.station)
-    return Decision(recorded, recorded.item, next_step=step, recipe=recipe)
+    ahead = first_advice(route(case.connection, event.material))
+    return Decision(recorded, recorded.item, next_step=ahead.step, recipe=ahead.recipe)
 
 
 def receive(case: Case, event: Receive) -> Decision:
@@ -56,8 +58,6 @@ def _inputs(case: Case, field: str, portions: tuple[Portion, ...]) -> tuple[Foun
     units = [item.id for item in found if item.kind is ItemKind.Unit]
     if len(units) != len(set(units)):
         raise MalformedRequest(field, "each unit once", "one of them twice")
-    for item in found:
-        require_loose(case, item)
     return found
 
 
@@ -69,11 +69,11 @@ def _resolved(portions: tuple[Portion, ...], found: tuple[Found, ...]) -> tuple[
 
 
 def transform(case: Case, event: Transform) -> Decision:
-    """Inputs that are known, in process, loose and not held; outputs that are new. A map leaves
-    out no input and no output.
+    """Inputs that are known, in process, usable, right and loose; outputs that are new. A map
+    leaves out no input and no output.
 
-    Raises: as `register`, and ItemScrapped, PartAlreadyInstalled, ItemOnHold, UnitMismatch,
-        MalformedRequest, WouldCloseCycle.
+    Raises: as `register`, and ItemScrapped, ItemOnHold, MaterialExpired, MaterialBlocked,
+        PartNotInBom, PartAlreadyInstalled, UnitMismatch, MalformedRequest, WouldCloseCycle.
     """
     found = _inputs(case, "inputs", event.inputs)
     require_order(case, event.order)
@@ -83,10 +83,15 @@ def transform(case: Case, event: Transform) -> Decision:
         if identity in outputs:
             raise DuplicateIdentifier(identity, "it is an output twice")
         outputs[identity] = output.model_copy(update={"item": identity})
-    require_no_hold(case, found)
+    _require_map(event, found)
+    require_usable(case, found)
+    require_inputs(case, event, found)
+    for item in found:
+        require_loose(case, item)
     for item, portion in zip(found, event.inputs, strict=True):
         require_unit_of_measure(case, item, portion.quantity)
-    _check_map(case, event, found)
+    for share in event.map or ():
+        require_unit_of_measure(case, found[share.input], share.quantity)
     update = {"inputs": _resolved(event.inputs, found), "outputs": tuple(outputs.values())}
     recorded = resolved(event, **update)
     _require_acyclic(case, recorded, found)
@@ -113,7 +118,8 @@ def _require_acyclic(
                 raise WouldCloseCycle(edge.output, edge.input)
 
 
-def _check_map(case: Case, event: Transform, found: tuple[Found, ...]) -> None:
+def _require_map(event: Transform, found: tuple[Found, ...]) -> None:
+    """Refuse a map that is needed and missing, or leaves something out: MalformedRequest."""
     if event.map is None:
         if len(event.outputs) > 1 and len(found) * len(event.outputs) > MAX_POOLED_EDGES:
             raise MalformedRequest(
@@ -129,7 +135,6 @@ def _check_map(case: Case, event: Transform, found: tuple[Found, ...]) -> None:
                 f"an output below {len(event.outputs)} and an input below {len(found)}",
                 f"{share.output} <- {share.input}",
             )
-        require_unit_of_measure(case, found[share.input], share.quantity)
     without = set(range(len(event.outputs))) - {share.output for share in event.map}
     if without:
         raise MalformedRequest("map", "an input for every output", f"none for {min(without)}")
