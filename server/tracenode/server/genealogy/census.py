@@ -29,20 +29,29 @@ __all__ = ["Census", "census_of", "count", "doubtful_sql", "holding_sql"]
 
 @dataclass(slots=True)
 class Census:
-    """Counts over all that an item went into. `open_ends` are the ends in the plant."""
+    """Counts over all that an item went into: by material and state, of ends by their mark.
+    `open_ends` are the ends in the plant."""
 
     affected: int = 0
-    materials: Counter[str] = field(default_factory=Counter)
+    lines: Counter[tuple[str, ItemState]] = field(default_factory=Counter)
     marks: Counter[HitMark] = field(default_factory=Counter)
     open_ends: set[str] = field(default_factory=set)
     pooled: int = 0
     placeholders: int = 0
 
+    @property
+    def materials(self) -> Counter[str]:
+        """Counts by material."""
+        found: Counter[str] = Counter()
+        for (material, _), number in self.lines.items():
+            found[material] += number
+        return found
+
     def add(self, outcome: Outcome, items: set[int]) -> None:
         """Count items of a walk in memory."""
         facts = outcome.facts
         self.affected += len(items)
-        self.materials.update(facts[item].material for item in items)
+        self.lines.update((facts[item].material, facts[item].state) for item in items)
         self.marks.update(outcome.mark(item) for item in items.intersection(outcome.ends()))
         self.open_ends.update(facts[item].public for item in outcome.open_ends() if item in items)
 
@@ -58,12 +67,12 @@ def census_of(outcome: Outcome) -> Census:
 def count(reading: Reading, root: int, moment: Moment) -> Census:
     """Count all that an item went into: ever, unless the moment has an `as_of`."""
     values = {"ids": json.dumps([root]), "root": root, **moment.parameters}
-    affected, materials, marks, ends, (pools, places) = reading.array(
+    affected, lines, marks, ends, (pools, places) = reading.array(
         holding_sql(lens_of(moment, moment.point)), values
     )
     census = Census(
         affected,
-        Counter(dict(materials)),
+        Counter({(material, ItemState(state)): number for material, state, number in lines}),
         Counter({HitMark(mark): number for mark, number in marks}),
         {fact.public for fact in facts_of(reading, ends, moment).values()},
         pools,
@@ -111,8 +120,8 @@ def _steps(lens: Lens, table: str, column: str, *, up: bool, also: str = "") -> 
 @cache
 def holding_sql(point: Lens) -> str:
     """Return the statement that counts all that holds the one item of `:ids` (also `:root`) at an
-    instant, as one JSON array: items, by material, ends by mark, numbers of the open ends, and both
-    pooled edges and placeholders. The rules of `ends` in SQL."""
+    instant, as one JSON array: items, by material and state, ends by mark, numbers of the open
+    ends, and both pooled edges and placeholders. The rules of `ends` in SQL."""
     states = " UNION ALL ".join(
         f"SELECT l.at AS at, l.ev AS ev, l.state AS state FROM {source.table} l"
         f" WHERE l.item=i.id{source.where}"
@@ -146,8 +155,8 @@ def holding_sql(point: Lens) -> str:
         f" a.cls={ItemKind.Unit:d} AND a.state IS {ItemState.Completed:d}"
         f" FROM a LEFT JOIN m ON m.n=a.n WHERE a.cls NOT IN ({places_of}) AND NOT ({used}))"
         " SELECT json_array((SELECT count(*) FROM a),"
-        " json((SELECT json_group_array(json_array(code, c)) FROM"
-        " (SELECT code, count(*) AS c FROM a GROUP BY code))),"
+        " json((SELECT json_group_array(json_array(code, s, c)) FROM (SELECT code,"
+        f" coalesce(state, {ItemState.Registered:d}) AS s, count(*) AS c FROM a GROUP BY 1, 2))),"
         " json((SELECT json_group_array(json_array(mark, c)) FROM"
         " (SELECT mark, count(*) AS c FROM z GROUP BY mark))),"
         " json((SELECT json_group_array(n) FROM z WHERE mark=0 AND NOT done)),"

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from tracenode.models.answers import Question, Statement
+from tracenode.models.answers import Asked, Statement
 from tracenode.models.errors import MalformedRequest
 from tracenode.server.store.chain import genesis
 from tracenode.server.store.journal import from_microseconds, microseconds
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["Moment", "Span", "moment_of"]
+__all__ = ["Moment", "Span", "instant_of", "moment_of", "position_by"]
 
 
 class Span(Enum):
@@ -73,25 +73,34 @@ class Moment:
         )
 
 
-def moment_of(reading: Reading, question: Question) -> Moment:
+def moment_of(reading: Reading, question: Asked) -> Moment:
     """Return the moment that a question asks about. `as_known_at` above the head is the head, a
     record time is the last position recorded by then.
 
     Raises:
         MalformedRequest: a time without its zone, or a position below 0.
     """
-    as_of = None if question.as_of is None else _micros("as_of", question.as_of)
+    as_of = instant_of("as_of", question.as_of)
     ((head,),) = reading.rows("SELECT coalesce(max(seq), 0) FROM journal")
     match question.as_known_at:
         case None:
             known = head
         case datetime() as time:
-            known = _position_by(reading, _micros("as_known_at", time), head)
+            known = position_by(reading, _micros("as_known_at", time), head)
         case position:
             if position < 0:
                 raise MalformedRequest("as_known_at", "a journal position from 0", str(position))
             known = min(position, head)
     return Moment(as_of, known, known == head, _digest(reading, known))
+
+
+def instant_of(field: str, time: datetime | None) -> int | None:
+    """Return a time of a question in microseconds; None where it is not given.
+
+    Raises:
+        MalformedRequest: a time without its zone.
+    """
+    return None if time is None else _micros(field, time)
 
 
 def _micros(field: str, time: datetime) -> int:
@@ -104,8 +113,9 @@ def _micros(field: str, time: datetime) -> int:
         raise MalformedRequest(field, expected, time.isoformat()) from None
 
 
-def _position_by(reading: Reading, time: int, head: int) -> int:
-    """The last position recorded at or before a time: record times increase with the position."""
+def position_by(reading: Reading, time: int, head: int) -> int:
+    """Return the last position, up to `head`, recorded at or before a time: record times increase
+    with the position."""
     low, high = 0, head
     while low < high:
         middle = (low + high + 1) // 2
