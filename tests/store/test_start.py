@@ -230,7 +230,7 @@ def test_a_new_file_is_what_the_migrations_make(line: Path, tmp_path: Path) -> N
     applied = "SELECT migration_set, name FROM _sqlite_migrations"
     for question in (ours, applied, "PRAGMA application_id", "PRAGMA user_version"):
         assert made.execute(question).fetchall() == migrated.execute(question).fetchall()
-    assert made.execute(applied).fetchall() == [("tracenode", "0001_first_schema")]
+    assert [name for _, name in made.execute(applied)] == list(migrations.STEPS)
     assert migrations.migrations().pending(sqlite_utils.Database(made)) == []
     made.close()
     migrated.close()

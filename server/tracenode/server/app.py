@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +22,14 @@ from tracenode.server.trace import Trace
 
 __all__ = ["run", "serve"]
 
+log = logging.getLogger(__name__)
 WATCH_S: Final = 1.0
 GIVE_UP_S: Final = 60.0
 """A journal that can't be written for so long ends the process, for a supervisor of processes to
 start it anew (or to call for help)."""
+
+UPGRADE_TOLD: Final = 100_000
+"""Journal entries between two lines of the log while a database of an older version is upgraded."""
 
 
 def run(line: Line, announce: Callable[[str], None]) -> None:
@@ -46,7 +51,11 @@ async def serve(line: Line, announce: Callable[[str], None]) -> None:
     config = line.config
     with (
         Trace.open(
-            line.database, site=config.site.id, create=True, mmap=config.store.local_disk
+            line.database,
+            site=config.site.id,
+            create=True,
+            mmap=config.store.local_disk,
+            progress=_tell_upgrade,
         ) as trace,
         stop_signals() as stopping,
     ):
@@ -64,6 +73,11 @@ async def serve(line: Line, announce: Callable[[str], None]) -> None:
         finally:
             await surface.close()
             await server.stop()
+
+
+def _tell_upgrade(position: int) -> None:
+    if position % UPGRADE_TOLD == 0 or position < UPGRADE_TOLD:
+        log.info("database of an older version: tables made anew up to entry %d", position)
 
 
 def _intake(config: Config, trace: Trace, surface: Surface) -> Intake:
@@ -95,6 +109,7 @@ async def _run(  # noqa: PLR0917
     async with asyncio.TaskGroup() as tasks:
         telling = tasks.create_task(surface.run())
         watching = tasks.create_task(_watch(trace))
+        indexing = tasks.create_task(trace.keep_index())
         counting = tasks.create_task(_count(drivers, surface))
         summing = tasks.create_task(intake.run())
         running = tasks.create_task(supervisor.run())
@@ -105,7 +120,7 @@ async def _run(  # noqa: PLR0917
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT):
                 await intake.record_counts()
-        for task in (counting, watching, telling):
+        for task in (counting, indexing, watching, telling):
             task.cancel()
 
 

@@ -45,9 +45,18 @@ class Trace:
         mmap: bool = True,
         clock: Clock = journal.now,
     ) -> Self:
+        progress: Callable[[int], None] | None = None,
         """Open a database; see `Store.open` for what is checked and raised."""
         return cls(
-            Store.open(path, site=site, read_only=read_only, create=create, mmap=mmap, clock=clock)
+            Store.open(
+                path,
+                site=site,
+                read_only=read_only,
+                create=create,
+                mmap=mmap,
+                clock=clock,
+                progress=progress,
+            )
         )
 
     # -------------------------------------------------------------- recording

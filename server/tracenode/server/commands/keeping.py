@@ -228,7 +228,7 @@ def import_master(context: click.Context, file: Path, database: Path, as_json: b
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f"FILE: expected a CSV file in UTF-8: {error}") from error
     bookings = read_master(text, str(file))
-    with Trace.open(database) as trace:
+    with Trace.open(database, progress=_progress("replayed", as_json)) as trace:
         booked, known, refused = _book(trace, bookings)
     if as_json:
         echo_json({"booked": booked, "known": known, "refused": refused})

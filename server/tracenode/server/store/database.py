@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
@@ -220,15 +220,23 @@ def is_older(connection: sqlite3.Connection) -> bool:
     return bool(version < SCHEMA_VERSION)
 
 
-def upgrade(connection: sqlite3.Connection, path: Path, site: str | None) -> None:
-    """Migrate an older file of ours; leave any other as it is.
+def upgrade(
+    connection: sqlite3.Connection,
+    path: Path,
+    site: str | None,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Migrate an older file of ours whose journal is whole; leave any other as it is. Indexes that
+    others made on our tables go with them; `progress` hears the journal position reached.
 
     Raises:
-        SchemaMismatch, DamagedDatabase: as `identify`.
+        SchemaMismatch, DamagedDatabase: as `identify`, and of a broken journal.
     """
     if is_older(connection):
-        identify(connection, path, site)
-        migrate(connection)
+        identity = identify(connection, path, site)
+        if fault := first_fault(connection, identity.genesis):
+            raise DamagedDatabase(str(path), str(fault), ADVICE)
+        migrate(connection, progress)
 
 
 def _check_application(connection: sqlite3.Connection, path: Path) -> None:

@@ -7,27 +7,23 @@ so damaged tables do not matter, and a rebuild that is killed leaves everything 
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 from tracenode.models.errors import DamagedDatabase
-from tracenode.server.store import database, projector, requests
-from tracenode.server.store.chain import PROGRESS_EVERY, first_fault
+from tracenode.server.store import database
+from tracenode.server.store.chain import first_fault
 from tracenode.server.store.database import ADVICE, StoreIdentity, damage_named
-from tracenode.server.store.journal import NOTED, REFUSED, entries, event_of
 from tracenode.server.store.lock import FileLock
 from tracenode.server.store.memory import RememberingConnection
 from tracenode.server.store.replacing import draft_of, replace_database
+from tracenode.server.store.replay import replay
 from tracenode.server.store.schema import PROJECTION_TABLES
 
 __all__ = ["Rebuilt", "dump_hash", "rebuild", "rebuilt_beside"]
-
-COMMIT_EVERY: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +109,14 @@ def rebuilt_beside(
         target.execute("BEGIN")
         _copy(source, target, "source")
         _copy(source, target, "journal")
-        count = _replay(target, progress)
+
+        def reached(position: int) -> None:
+            target.execute("COMMIT")
+            target.execute("BEGIN")
+            if progress is not None:
+                progress(position)
+
+        count = replay(target, reached)
         target.execute("COMMIT")
         target.execute("PRAGMA synchronous = FULL")
         target.execute("PRAGMA journal_mode = WAL")
@@ -126,28 +129,3 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
     rows = source.execute(f"SELECT * FROM {table}")
     places = ", ".join("?" * len(rows.description))
     target.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
-
-
-def _replay(target: sqlite3.Connection, progress: Callable[[int], None] | None) -> int:
-    sources = {name: number for number, name in target.execute("SELECT id, name FROM source")}
-    count = 0
-    reading = target.execute("SELECT max(seq) FROM journal").fetchone()[0] or 0
-    while count < reading:
-        for entry in entries(target, count, COMMIT_EVERY):
-            body = json.loads(entry.body)
-            requests.index(
-                target,
-                seq=entry.seq,
-                source=sources[entry.source],
-                requester=entry.source,
-                kind=entry.type,
-                body=body,
-            )
-            if entry.type not in (REFUSED, NOTED):
-                projector.apply(target, entry.seq, entry.at, event_of(entry, body))
-            count = entry.seq
-            if progress is not None and count % PROGRESS_EVERY == 0:
-                progress(count)
-        target.execute("COMMIT")
-        target.execute("BEGIN")
-    return count

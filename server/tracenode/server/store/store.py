@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -57,9 +58,12 @@ class Store:
         clock: Clock = now,
     ) -> Self:
         """Open a database and check its header, schema and last hashes.
+        progress: Callable[[int], None] | None = None,
 
         `site` None takes the file's own; it is needed to create one. `create` makes a database
-        where none is. Read-only works beside a running server.
+        where none is. Read-only works beside a running server. A file of an older tracenode gets
+        its tables anew from its journal when it is opened for writing; `progress` hears the
+        position reached.
 
         Raises:
             SqliteTooOld, SchemaMismatch, DamagedDatabase: it can't be used, and what to do.
@@ -90,7 +94,7 @@ class Store:
             with damage_named(path):
                 connection = database.connect_writer(path)
                 undo.callback(connection.close)
-                database.upgrade(connection, path, site)
+                database.upgrade(connection, path, site, progress)
                 identity = checked(connection, path, site)
                 writer = Writer(connection, clock)
             undo.pop_all()

@@ -55,7 +55,8 @@ def verify(
     progress: Callable[[int], None] | None = None,
 ) -> Verification:
     """Check pages, schema, and the hash of every journal entry; `deep` also rebuilds the tables
-    from the journal beside the file and compares them.
+    from the journal beside the file and compares them. Of a file of an older tracenode pages and
+    journal alone: its tables are made anew when it is opened.
 
     `progress` hears the journal position reached.
 
@@ -72,10 +73,12 @@ def verify(
             identity = database.identify(connection, path, None)
             with _one_view(connection):
                 faults += _pages(connection)
-                database.check_schema(connection, path)
+                older = database.is_older(connection)
+                if not older:
+                    database.check_schema(connection, path)
                 entries, _, head, _ = head_of(connection)
                 faults += _journal(connection, identity, anchor, progress)
-                if deep and not faults:
+                if deep and not older and not faults:
                     faults += _tables(connection, path, identity, progress)
     except DamagedDatabase as error:
         if error.fault not in faults:
