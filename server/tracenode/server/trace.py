@@ -44,8 +44,8 @@ class Trace:
         create: bool = False,
         mmap: bool = True,
         clock: Clock = journal.now,
-    ) -> Self:
         progress: Callable[[int], None] | None = None,
+    ) -> Self:
         """Open a database; see `Store.open` for what is checked and raised."""
         return cls(
             Store.open(
@@ -151,6 +151,25 @@ class Trace:
     def head(self) -> Head:
         """Where the journal durably ends. Blocks for one small read where opened read-only."""
         return self.store.head_now()
+
+    # -------------------------------------------------------------- the adjacency index
+    def index_now(self) -> None:
+        """Make the adjacency index of what is recorded now, and load it, unless the one at hand is
+        of the journal's head. Answers stay the same and come sooner. Blocks.
+
+        Raises:
+            StoreError: the file can't be written, or another process is making it.
+        """
+        index = self.store.index
+        if index.watermark != self.head.seq and not (
+            index.load() and index.watermark == self.head.seq
+        ):
+            index.make()
+
+    async def keep_index(self) -> None:
+        """Keep the adjacency index of a growing store at hand, made by processes of low priority,
+        until cancelled. A store of few edges needs none and gets none."""
+        await self.store.index.keep()
 
     # -------------------------------------------------------------- closing
     async def aclose(self) -> None:

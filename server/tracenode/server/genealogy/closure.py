@@ -38,6 +38,8 @@ of the interpreter runs."""
 _RELATIONS: Final = {int(relation): relation for relation in Relation}
 _QUALITIES: Final = {int(quality): quality for quality in EdgeQuality}
 
+_MOUNTED: Final = "SELECT EXISTS(SELECT 1 FROM mount)"
+
 
 class Link(NamedTuple):
     """An edge as the tables have it, for [at, until) as known; items by their numbers."""
@@ -128,7 +130,15 @@ def within_sql(lens: Lens) -> str:
 def reachable(
     reading: Reading, ids: Sequence[int], moment: Moment, span: Span, *, up: bool, limit: int
 ) -> list[int]:
-    """Return the ids reachable from some ids, with them; at most `limit`, in no certain order."""
+    """Return the ids reachable from some ids, with them; at most `limit`, in no certain order.
+
+    The adjacency index finds them where it is at hand and knows the edges asked for: those of now,
+    or of ever. Edges that are derived from mounts it does not know.
+    """
+    adjacency = reading.adjacency(moment.known) if moment.live and moment.as_of is None else None
+    if adjacency is not None and reading.rows(_MOUNTED) == [(0,)]:
+        ever = span is not Span.Now
+        return adjacency.reachable(ids, reading.check, up=up, ever=ever, limit=limit)
     sql = closure_sql(lens_of(moment, span), up=up)
     return reading.array(sql, {"ids": json.dumps(ids), "limit": limit, **moment.parameters})
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from tracenode.server.store.adjacency.moved import note
 from tracenode.server.store.schema import INF
 
 __all__ = [
@@ -136,6 +137,7 @@ class EdgeTables:
         connection.execute(
             f"INSERT INTO edge({_OPEN}) VALUES(?,?,?,?,?,?,?,?,?,?)", (*key, *payload, seq)
         )
+        note(connection, key, closed=False, sign=1)
 
     def put(self, connection: sqlite3.Connection, row: Row) -> None:
         if row.until == INF:
@@ -145,6 +147,7 @@ class EdgeTables:
                 f"INSERT INTO edge_past({_PAST}) VALUES({_marks(12)})",
                 (*row.key, *row.payload, row.until, row.uev, row.kf),
             )
+            _note_closed(connection, row, sign=1)
 
     def end(self, connection: sqlite3.Connection, key: Key, at: int, seq: int) -> None:
         connection.execute(
@@ -152,11 +155,19 @@ class EdgeTables:
             f" FROM edge WHERE {_AT_KEY}",
             (at, seq, *key),
         )
-        connection.execute(f"DELETE FROM edge WHERE {_AT_KEY}", key)
+        gone = connection.execute(f"DELETE FROM edge WHERE {_AT_KEY} RETURNING at", key)
+        for (begun,) in gone.fetchall():
+            note(connection, key, closed=False, sign=-1)
+            if begun < at:
+                note(connection, key, closed=True, sign=1)
 
     def delete(self, connection: sqlite3.Connection, row: Row) -> None:
         table = "edge" if row.until == INF else "edge_past"
         connection.execute(f"DELETE FROM {table} WHERE {_AT_KEY}", row.key)
+        if row.until == INF:
+            note(connection, row.key, closed=False, sign=-1)
+        else:
+            _note_closed(connection, row, sign=-1)
 
     def keep_version(self, connection: sqlite3.Connection, row: Row, seq: int) -> None:
         connection.execute(
@@ -176,6 +187,12 @@ class EdgeTables:
             f"SELECT dst,src,ev,ord FROM {source}", (item,)
         ).fetchone()
         return found
+
+
+def _note_closed(connection: sqlite3.Connection, row: Row, *, sign: int) -> None:
+    begun = row.payload[0]
+    if begun is not None and begun < row.until:
+        note(connection, row.key, closed=True, sign=sign)
 
 
 EDGE: Final = EdgeTables()

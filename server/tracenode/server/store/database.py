@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, TypeVar
 from urllib.parse import quote
 
 from tracenode.models.errors import DamagedDatabase, SchemaMismatch, SqliteTooOld, StoreError
+from tracenode.server.store.adjacency.connection import IndexedConnection
 from tracenode.server.store.chain import first_fault, genesis
 from tracenode.server.store.memory import RememberingConnection
 from tracenode.server.store.migrations import make_schema, migrate
@@ -135,10 +136,10 @@ def connect_writer(path: Path) -> RememberingConnection:
     return connection
 
 
-def connect_reader(path: Path, *, mmap: bool = True) -> sqlite3.Connection:
+def connect_reader(path: Path, *, mmap: bool = True) -> IndexedConnection:
     """Open a connection that reads. `mmap` False for network and removable disks, where a lost
     disk would kill the process (SIGBUS)."""
-    connection = _connect(path, "ro", sqlite3.Connection)
+    connection = _connect(path, "ro", IndexedConnection)
     try:
         for pragma in (*_READER, _MMAP if mmap else _NO_MMAP):
             connection.execute(f"PRAGMA {pragma}")

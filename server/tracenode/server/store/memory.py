@@ -10,7 +10,10 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from tracenode.server.store.adjacency.connection import IndexedConnection
+
 if TYPE_CHECKING:
+    from tracenode.server.store.adjacency.moved import Moved
     from tracenode.server.store.standing import Standing
 
 __all__ = ["Memory", "RememberingConnection", "forget", "memory_of"]
@@ -53,12 +56,14 @@ class Memory:
             self.items.clear()
 
 
-class RememberingConnection(sqlite3.Connection):
+class RememberingConnection(IndexedConnection):
     """A connection that nobody else writes beside."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.memory = Memory()
+        self.moved: list[Moved] | None = None
+        """The edges that its transaction moved; None where nobody follows them."""
 
 
 def memory_of(connection: sqlite3.Connection) -> Memory:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from tracenode.models.errors import StoreError
+from tracenode.server.store.adjacency.index import Index
 from tracenode.server.store.database import connect_reader, damage_named
 
 __all__ = ["READERS", "Readers"]
@@ -24,8 +25,10 @@ class Readers:
     """Runs functions of a read connection. What comes while all threads are busy waits its turn;
     every question has a deadline of its own."""
 
-    def __init__(self, path: Path, *, mmap: bool = True, size: int = READERS) -> None:
-        self._path, self._mmap = path, mmap
+    def __init__(
+        self, path: Path, *, mmap: bool = True, size: int = READERS, index: Index | None = None
+    ) -> None:
+        self._path, self._mmap, self._index = path, mmap, index
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="tracenode-read")
@@ -60,6 +63,7 @@ class Readers:
                 connection = connect_reader(self._path, mmap=self._mmap)
             except sqlite3.OperationalError as error:
                 raise StoreError(f"{self._path}: {error}") from error
+            connection.index = self._index
             self._local.connection = connection
             self._opened.append(connection)
         return connection

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tracenode.models.errors import StoreError
+from tracenode.server.store.adjacency.layout import index_path
 from tracenode.server.store.database import connect_writer, sidecars, sync_directory
 
 __all__ = ["draft_of", "replace_database"]
@@ -41,6 +42,8 @@ def replace_database(draft: Path, path: Path) -> Path | None:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     kept = path.with_name(f"{path.name}.replaced-{stamp}")
     try:
+        # Its journal may be another one's, or its tables be other than those it was made of.
+        index_path(path).unlink(missing_ok=True)
         if path.exists():
             _fold_log(path)
             _keep(path, kept)

@@ -7,7 +7,12 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from tracenode.server.store.adjacency.connection import adjacency_at
+
+if TYPE_CHECKING:
+    from tracenode.server.store.adjacency.reach import Adjacency
 
 __all__ = ["Connection", "OutOfTime", "Reading", "snapshot"]
 
@@ -52,6 +57,11 @@ class Reading:
         """
         if self._late():
             raise OutOfTime
+
+    def adjacency(self, position: int) -> Adjacency | None:
+        """Return the adjacency index at the position where this snapshot's journal ends; None where
+        the tables are to be asked."""
+        return adjacency_at(self.connection, position)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[Any]:
         """Return all rows of a statement with few of them.

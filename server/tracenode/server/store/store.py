@@ -13,6 +13,7 @@ from typing import Self
 
 from tracenode.models.errors import SchemaMismatch, StoreError
 from tracenode.server.store import database
+from tracenode.server.store.adjacency.index import Index
 from tracenode.server.store.database import StoreIdentity, damage_named
 from tracenode.server.store.journal import Clock, Head, head_of, now
 from tracenode.server.store.lock import FileLock
@@ -40,9 +41,10 @@ class Store:
         path: Path,
         identity: StoreIdentity,
         readers: Readers,
+        index: Index,
         writing: _Writing | None = None,
     ) -> None:
-        self.path, self.identity, self.readers = path, identity, readers
+        self.path, self.identity, self.readers, self.index = path, identity, readers, index
         self.writer = writing.writer if writing else None
         self._writing = writing
 
@@ -56,9 +58,9 @@ class Store:
         create: bool = False,
         mmap: bool = True,
         clock: Clock = now,
+        progress: Callable[[int], None] | None = None,
     ) -> Self:
         """Open a database and check its header, schema and last hashes.
-        progress: Callable[[int], None] | None = None,
 
         `site` None takes the file's own; it is needed to create one. `create` makes a database
         where none is. Read-only works beside a running server. A file of an older tracenode gets
@@ -79,7 +81,8 @@ class Store:
                 contextlib.closing(database.connect_reader(path, mmap=mmap)) as connection,
             ):
                 identity = checked(connection, path, site)
-            return cls(path, identity, Readers(path, mmap=mmap))
+            index = Index(path, identity, follows=False, mmap=mmap)
+            return cls(path, identity, Readers(path, mmap=mmap, index=index), index)
         if not path.parent.is_dir():
             raise StoreError(f"{path.parent}: no such folder")
         if not create:
@@ -96,9 +99,11 @@ class Store:
                 undo.callback(connection.close)
                 database.upgrade(connection, path, site, progress)
                 identity = checked(connection, path, site)
-                writer = Writer(connection, clock)
+                index = Index(path, identity, follows=True, mmap=mmap)
+                writer = Writer(connection, index, clock)
             undo.pop_all()
-        return cls(path, identity, Readers(path, mmap=mmap), _Writing(lock, connection, writer))
+        readers = Readers(path, mmap=mmap, index=index)
+        return cls(path, identity, readers, index, _Writing(lock, connection, writer))
 
     async def head(self) -> Head:
         """Return where the journal ends, as durable."""

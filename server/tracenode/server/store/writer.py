@@ -18,8 +18,10 @@ from typing import Final
 
 from tracenode.models.errors import JournalDown
 from tracenode.models.receipts import Receipt, Record
+from tracenode.server.store.adjacency.index import Index
+from tracenode.server.store.adjacency.moved import mark, undo_to
 from tracenode.server.store.journal import Clock, Head, now
-from tracenode.server.store.memory import forget
+from tracenode.server.store.memory import RememberingConnection, forget
 from tracenode.server.store.recording import Outcome, Recorder, Request
 
 __all__ = ["GROUP", "QUEUE", "Writer"]
@@ -67,8 +69,9 @@ class Writer:
     thread.
     """
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock = now) -> None:
-        self._connection = connection
+    def __init__(self, connection: RememberingConnection, index: Index, clock: Clock = now) -> None:
+        self._connection, self._index = connection, index
+        connection.moved = []
         self._recorder = Recorder(connection, clock)
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._room = asyncio.BoundedSemaphore(QUEUE)
@@ -196,8 +199,20 @@ class Writer:
             answers.append(outcome.receipt)
             if outcome.record is not None:
                 records.append(outcome.record)
-        self._connection.execute("COMMIT")
+        self._hand_over()
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            self._index.drop()
+            raise
         return answers, records
+
+    def _hand_over(self) -> None:
+        """Let the index know before any reader can see it."""
+        moved = self._connection.moved
+        if moved:
+            self._connection.moved = []
+            self._index.hand_over(self._recorder.journal.head.seq, moved)
 
     def _unguarded(self, request: Request) -> Outcome:
         return self._recorder.record(request, tell=bool(self._listeners))
@@ -209,6 +224,7 @@ class Writer:
         """
         execute, journal = self._connection.execute, self._recorder.journal
         head = journal.head
+        marked = mark(self._connection)
         execute("SAVEPOINT request")
         try:
             outcome = self._unguarded(request)
@@ -218,6 +234,7 @@ class Writer:
             execute("ROLLBACK TO request")
             execute("RELEASE request")
             journal.head = head
+            undo_to(self._connection, marked)
             self._forget()
             return error
         execute("RELEASE request")
@@ -225,6 +242,7 @@ class Writer:
 
     def _undo(self) -> None:
         self._recorder.journal.head = self.head
+        undo_to(self._connection, 0)
         self._forget()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from tracenode.models.errors import WouldCloseCycle
 from tracenode.models.events import TraceEvent
+from tracenode.server.store.adjacency.moved import mark, undo_to
 from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.cycles import closes_cycle
 from tracenode.server.store.memory import forget
@@ -20,12 +21,14 @@ __all__ = ["require_sound", "taken_back"]
 @contextmanager
 def taken_back(connection: sqlite3.Connection) -> Iterator[None]:
     """Undo at the end whatever is done to the tables inside."""
+    marked = mark(connection)
     connection.execute("SAVEPOINT trial")
     try:
         yield
     finally:
         connection.execute("ROLLBACK TO trial")
         connection.execute("RELEASE trial")
+        undo_to(connection, marked)
         forget(connection)
 
 

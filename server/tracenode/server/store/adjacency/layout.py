@@ -1,0 +1,239 @@
+"""The file: a header of 4 KiB, then the inputs and the outputs of every item.
+
+For each direction `ptr` (u32, one more than items) and `idx` (i32): the neighbours of item n are
+`idx[ptr[n]:ptr[n + 1]]`, one for each edge row, ascending. A closed edge stands as `~neighbour`,
+below zero, so the closed ones of an item come first; one that ended when it began is left out, as
+no path leads over it. Little endian, each array at a multiple of 64 bytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+import sqlite3
+import struct
+import sys
+import zlib
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tracenode.server.store.database import StoreIdentity, sync_directory, sync_file
+from tracenode.server.store.journal import head_of
+from tracenode.server.store.lock import FileLock
+from tracenode.server.store.schema import SCHEMA_VERSION
+
+__all__ = ["Base", "Neighbours", "UnusableIndex", "index_path", "open_index", "write_index"]
+
+FORMAT: Final = 1
+HEADER: Final = 4096
+ALIGNED: Final = 64
+ROWS: Final = 50_000
+"""Rows of SQLite at a time."""
+
+_MAGIC: Final = b"TRNDADJ\0"
+_FIELDS: Final = struct.Struct("<8sIIQQQI36s32s")
+_CRC: Final = struct.Struct("<I")
+_INPUTS: Final = """
+SELECT dst, src FROM edge NOT INDEXED UNION ALL
+SELECT dst, ~src FROM edge_past NOT INDEXED WHERE until>at ORDER BY 1, 2"""
+_OUTPUTS: Final = """
+SELECT src, dst FROM edge INDEXED BY edge_out UNION ALL
+SELECT src, ~dst FROM edge_past INDEXED BY edge_past_out WHERE until>at ORDER BY 1, 2"""
+
+
+class UnusableIndex(Exception):
+    """The file is missing, cut, altered, of another store or of another history of this one."""
+
+
+class Neighbours(NamedTuple):
+    """One direction."""
+
+    ptr: memoryview
+    idx: memoryview
+
+    def of(self, item: int) -> list[int]:
+        """Return the neighbours of an item of the file as they stand in it."""
+        return self.idx[self.ptr[item] : self.ptr[item + 1]].tolist()
+
+
+class Base(NamedTuple):
+    """An open file. It holds the edges as believed at the journal position `watermark`, for items
+    numbered below `items`."""
+
+    watermark: int
+    items: int
+    edges: int
+    inputs: Neighbours
+    outputs: Neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    items: int
+    edges: int
+    watermark: int
+    crc: int
+    """Over all that follows the header."""
+    store: str
+    hash: bytes
+    """Of the journal entry at the watermark."""
+
+    def packed(self) -> bytes:
+        fields = _FIELDS.pack(
+            *(_MAGIC, FORMAT, SCHEMA_VERSION, self.items, self.edges, self.watermark, self.crc),
+            *(self.store.encode(), self.hash),
+        )
+        return (fields + _CRC.pack(zlib.crc32(fields))).ljust(HEADER, b"\0")
+
+    @classmethod
+    def parsed(cls, data: bytes) -> _Header:
+        if len(data) < HEADER:
+            raise UnusableIndex(f"expected a header of {HEADER} bytes, found {len(data)}")
+        magic, version, schema, *fields, store, digest = _FIELDS.unpack_from(data)
+        (crc,) = _CRC.unpack_from(data, _FIELDS.size)
+        if magic != _MAGIC or crc != zlib.crc32(data[: _FIELDS.size]):
+            raise UnusableIndex("the header is damaged")
+        if (version, schema) != (FORMAT, SCHEMA_VERSION):
+            raise UnusableIndex(
+                f"expected format {FORMAT} of schema {SCHEMA_VERSION}, found {version} of {schema}"
+            )
+        items, edges, watermark, body = fields
+        return cls(
+            items, edges, watermark, body, store.rstrip(b"\0").decode("ascii", "replace"), digest
+        )
+
+    @property
+    def sections(self) -> list[tuple[int, int]]:
+        """Beginning and length in bytes of the four arrays."""
+        lengths = [4 * (self.items + 1), 4 * self.edges] * 2
+        starts = itertools.accumulate((_aligned(n) for n in lengths), initial=HEADER)
+        return list(zip(starts, lengths, strict=False))
+
+    @property
+    def size(self) -> int:
+        start, length = self.sections[-1]
+        return _aligned(start + length)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNED) * ALIGNED
+
+
+def index_path(database: Path) -> Path:
+    """Return where the index of a database stands."""
+    return database.with_name(database.name + ".adjacency")
+
+
+# ------------------------------------------------------------------ writing
+def write_index(connection: sqlite3.Connection, database: Path, identity: StoreIdentity) -> int:
+    """Make the index of a database from one snapshot of it; return its journal position. The file
+    appears under its name only when it is whole and synced.
+
+    Raises:
+        StoreLocked: another process makes it just now.
+        OSError: no room.
+    """
+    path = index_path(database)
+    draft = path.with_name(path.name + ".draft")
+    with FileLock(path):
+        try:
+            watermark = _write(connection, draft, identity)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    sync_directory(path.parent)
+    return watermark
+
+
+def _write(connection: sqlite3.Connection, draft: Path, identity: StoreIdentity) -> int:
+    connection.execute("BEGIN")
+    try:
+        head = head_of(connection)
+        (items,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM item").fetchone()
+        crc = edges = 0
+        with draft.open("wb") as file:
+            file.seek(HEADER)
+            for sql in (_INPUTS, _OUTPUTS):
+                ptr, idx = _neighbours(connection, sql, items)
+                edges = len(idx)
+                for numbers in (ptr, idx):
+                    if sys.byteorder == "big":
+                        numbers.byteswap()
+                    data = memoryview(numbers).cast("B")
+                    for part in (data, bytes(_aligned(len(data)) - len(data))):
+                        file.write(part)
+                        crc = zlib.crc32(part, crc)
+            file.seek(0)
+            header = _Header(items, edges, head.seq, crc, identity.store, head.hash)
+            file.write(header.packed())
+            sync_file(file)
+    finally:
+        connection.execute("ROLLBACK")
+    return head.seq
+
+
+def _neighbours(
+    connection: sqlite3.Connection, sql: str, items: int
+) -> tuple[array[int], array[int]]:
+    """Return `ptr` and `idx`. SQLite reads both directions in their order, so nothing is sorted."""
+    counts = array("I", bytes(4 * (items + 1)))
+    idx = array("i")
+    rows = connection.execute(sql)
+    while some := rows.fetchmany(ROWS):
+        ends, others = zip(*some, strict=True)
+        idx.extend(others)
+        for item in ends:
+            counts[item + 1] += 1
+    return array("I", itertools.accumulate(counts)), idx
+
+
+# ------------------------------------------------------------------ opening
+def open_index(
+    connection: sqlite3.Connection, database: Path, identity: StoreIdentity, *, mapped: bool = True
+) -> Base:
+    """Open the index of a database after checking every byte of it; `mapped` False reads it into
+    memory.
+
+    Raises:
+        UnusableIndex: it is none, or not the one of this journal.
+    """
+    if sys.byteorder != "little":
+        raise UnusableIndex("expected a little-endian machine")
+    try:
+        with index_path(database).open("rb") as file:
+            header = _Header.parsed(file.read(HEADER))
+            found = file.seek(0, 2)
+            if found != header.size:
+                raise UnusableIndex(f"expected {header.size} bytes, found {found}")
+            file.seek(0)
+            # On Windows a file that is mapped can't be replaced by a newer one.
+            mapped = mapped and sys.platform != "win32"
+            data = memoryview(
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if mapped else file.read()
+            )
+    except OSError as error:
+        raise UnusableIndex(f"it can't be read: {error.strerror}") from error
+    _check_origin(connection, header, identity)
+    if zlib.crc32(data[HEADER:]) != header.crc:
+        raise UnusableIndex("the checksum is wrong")
+    ptr_in, idx_in, ptr_out, idx_out = (
+        data[start : start + length] for start, length in header.sections
+    )
+    return Base(
+        header.watermark,
+        header.items,
+        header.edges,
+        Neighbours(ptr_in.cast("I"), idx_in.cast("i")),
+        Neighbours(ptr_out.cast("I"), idx_out.cast("i")),
+    )
+
+
+def _check_origin(connection: sqlite3.Connection, header: _Header, identity: StoreIdentity) -> None:
+    if header.store != identity.store:
+        raise UnusableIndex(f"expected store {identity.store}, found {header.store}")
+    row = connection.execute("SELECT hash FROM journal WHERE seq=?", (header.watermark,)).fetchone()
+    expected = row[0] if row else None if header.watermark else identity.genesis
+    if expected != header.hash:
+        raise UnusableIndex(f"journal entry {header.watermark} is not the one it was made at")

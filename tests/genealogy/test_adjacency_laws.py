@@ -1,0 +1,159 @@
+"""Both tiers find what plain networkx finds in the rows: on random plants with late events, voids
+and corrections, as the file has it and with what came since, with numpy and without (ADR 009)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import networkx as nx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.genealogy.chance import Chance
+from tracenode.models.answers import WhereUsed
+from tracenode.server.genealogy.closure import reachable
+from tracenode.server.genealogy.moment import Span, moment_of
+from tracenode.server.store.adjacency import reach
+from tracenode.server.store.adjacency.layout import Base, open_index, write_index
+from tracenode.server.store.adjacency.moved import moved_since
+from tracenode.server.store.adjacency.overlay import Overlay
+from tracenode.server.store.adjacency.reach import Adjacency
+from tracenode.server.store.database import StoreIdentity
+from tracenode.server.store.schema import INF
+from tracenode.server.store.snapshot import Connection, snapshot
+
+IDENTITY = StoreIdentity("0", "S")
+SEARCHES = [(up, span) for up in (True, False) for span in (Span.Now, Span.Ever)]
+Found = dict[tuple[int, bool, Span], set[int]]
+
+laws = settings(
+    max_examples=12,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+chances = st.integers(0, 2**32).map(Random)
+
+
+@pytest.fixture(params=["python", "numpy"])
+def ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Levels are never, or always, so large that numpy takes over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reach, "HUGE", 0 if request.param == "numpy" else INF)
+        yield
+
+
+def by_sql(connection: Connection) -> Found:
+    with snapshot(connection) as reading:
+        moment = moment_of(reading, WhereUsed(item=""))
+        return {
+            (item, up, span): set(reachable(reading, [item], moment, span, up=up, limit=INF))
+            for (item,) in reading.rows("SELECT id FROM item")
+            for up, span in SEARCHES
+        }
+
+
+def by_networkx(connection: Connection) -> Found:
+    now: nx.DiGraph[int] = nx.DiGraph(connection.execute("SELECT src, dst FROM edge").fetchall())
+    past = connection.execute("SELECT src, dst FROM edge_past WHERE at<until").fetchall()
+    ever: nx.DiGraph[int] = nx.DiGraph([*now.edges, *past])
+    found: Found = {}
+    for (item,) in connection.execute("SELECT id FROM item").fetchall():
+        for up, span in SEARCHES:
+            graph = now if span is Span.Now else ever
+            there = (nx.ancestors if up else nx.descendants)(graph, item) if item in graph else ()
+            found[item, up, span] = {item, *there}
+    return found
+
+
+def by_index(base: Base, overlay: Overlay, position: int, asked: Found) -> Found:
+    adjacency = Adjacency(base, overlay, position)
+    return {
+        (item, up, span): set(
+            adjacency.reachable([item], lambda: None, up=up, ever=span is Span.Ever, limit=INF)
+        )
+        for item, up, span in asked
+    }
+
+
+def made(connection: Connection, folder: str) -> Base:
+    database = Path(folder) / "plant.db"
+    write_index(connection, database, IDENTITY)
+    return open_index(connection, database, IDENTITY)
+
+
+@laws
+@given(chances)
+@pytest.mark.usefixtures("ways")
+def test_file_tables_and_networkx_find_the_same(random: Random) -> None:
+    chance = Chance(random)
+    connection = chance.plant.connection
+    for _ in range(40):
+        chance.step()
+    with tempfile.TemporaryDirectory() as folder:
+        base = made(connection, folder)
+        expected = by_networkx(connection)
+        assert by_sql(connection) == expected
+        assert by_index(base, Overlay(), base.watermark, expected) == expected
+
+
+@laws
+@given(chances)
+@pytest.mark.usefixtures("ways")
+def test_what_came_since_is_found_at_every_position(random: Random) -> None:
+    chance = Chance(random)
+    plant, connection = chance.plant, chance.plant.connection
+    for _ in range(random.randint(0, 30)):
+        chance.step()
+    overlay, live = Overlay(), {plant.seq: by_sql(connection)}
+    connection.moved = []
+    with tempfile.TemporaryDirectory() as folder:
+        base = made(connection, folder)
+        for _ in range(20):
+            chance.step()
+            overlay.hand_over(plant.seq, connection.moved)
+            connection.moved = []
+            live[plant.seq] = by_sql(connection)
+        for position, expected in live.items():
+            assert by_index(base, overlay, position, expected) == expected, position
+        after = made(connection, folder)
+        assert by_index(after, Overlay(), after.watermark, live[plant.seq]) == live[plant.seq]
+
+
+@laws
+@given(chances)
+@pytest.mark.usefixtures("ways")
+def test_the_tables_say_what_came_since(random: Random) -> None:
+    chance = Chance(random)
+    plant, connection = chance.plant, chance.plant.connection
+    bases = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(4):
+            for _ in range(random.randint(0, 15)):
+                chance.step()
+            bases.append(made(connection, folder))
+        expected = by_sql(connection)
+        for base in bases:
+            overlay = Overlay()
+            overlay.begin(plant.seq, moved_since(connection, base.watermark, 10_000))
+            assert by_index(base, overlay, plant.seq, expected) == expected
+
+
+@pytest.mark.usefixtures("ways")
+def test_a_limit_bounds_what_is_found() -> None:
+    chance = Chance(Random(3))
+    for _ in range(60):
+        chance.step()
+    with tempfile.TemporaryDirectory() as folder:
+        base = made(chance.plant.connection, folder)
+        adjacency = Adjacency(base, Overlay(), base.watermark)
+        for item in range(1, base.items):
+            whole = adjacency.reachable([item], lambda: None, up=False, ever=True, limit=INF)
+            for limit in (1, 2, 3, len(whole)):
+                cut = adjacency.reachable([item], lambda: None, up=False, ever=True, limit=limit)
+                assert len(cut) == min(limit, len(whole))
+                assert set(cut) <= set(whole)
