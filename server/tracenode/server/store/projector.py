@@ -15,6 +15,7 @@ from tracenode.models.events import Abort, Correct, Master, Observe, Release, Tr
 from tracenode.models.quantities import Quantity
 from tracenode.server.store import tail
 from tracenode.server.store.belief import EDGE, Row, withdraw
+from tracenode.server.store.expiry import expiry_of
 from tracenode.server.store.facts import Fact, entry, fact_of
 from tracenode.server.store.interning import KINDS, position_id, type_id, unit_id
 from tracenode.server.store.journal import position_of
@@ -167,7 +168,8 @@ def _bear(
         key = (identity.text, type_, identity.generation)
         amount = None if quantity is None else quantity.mantissa
         unit = unit_id(connection, quantity)
-        values = (fact.at, fact.seq, amount, unit, *key)
+        expires = expiry_of(connection, fact.event, identity.part, fact.at)
+        values = (fact.at, fact.seq, amount, unit, expires, *key)
         made = connection.execute(_NEW_ITEM, (*values, fact.at))
         if made.rowcount == 0:
             connection.execute(_REBORN_ITEM, values)
@@ -191,10 +193,10 @@ def _bear(
 
 
 _NEW_ITEM: Final = """
-INSERT INTO item(at,ev,qty,unit,text,type,gen,last) VALUES(?,?,?,?,?,?,?,?)
+INSERT INTO item(at,ev,qty,unit,expires,text,type,gen,last) VALUES(?,?,?,?,?,?,?,?,?)
 ON CONFLICT(text,type,gen) WHERE state_of IS NULL DO NOTHING"""
 _REBORN_ITEM: Final = """
-UPDATE item SET at=?, ev=?, qty=?, unit=?
+UPDATE item SET at=?, ev=?, qty=?, unit=?, expires=?
 WHERE text=? AND type=? AND gen=? AND state_of IS NULL"""
 
 
