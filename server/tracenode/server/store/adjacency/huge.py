@@ -38,15 +38,17 @@ def spread(
     base, overlay = adjacency.base, adjacency.overlay
     neighbours = base.inputs if up else base.outputs
     changes = overlay.inputs if up else overlay.outputs
-    # What is filed meanwhile is behind the snapshot and names items it does not have.
-    total = 1 + max(base.items, overlay.top, *seen, *found)
+    level = np.array(found, np.int32)
+    begun = np.array(list(seen), np.int32)
+    count = len(begun)
+    total = 1 + max(base.items, overlay.top, int(begun.max()), int(level.max()))
     reached = np.zeros(total, np.bool_)
-    reached[list(seen)] = True
-    count = len(seen)
+    reached[begun] = True
     marks = np.zeros(total, np.bool_)
     moved = np.zeros(total, np.bool_)
-    moved[[item for item in list(changes.came) if item < total]] = True
-    level = np.array(found, np.int32)
+    # What is filed from now on is behind the snapshot, which has no items beyond `total`.
+    came = np.array(list(changes.came), np.int32)
+    moved[came[came < total]] = True
     while True:
         level = level[~reached[level]]
         if len(level) * SPARSE > total:
@@ -58,7 +60,8 @@ def spread(
         reached[level] = True
         count += len(level)
         if not len(level) or count >= limit:
-            return [int(n) for n in np.flatnonzero(reached)[:limit].tolist()]
+            ids: list[int] = np.flatnonzero(reached)[:limit].tolist()
+            return ids
         check()
         level = _beyond(level, moved, neighbours, changes, adjacency, ever=ever)
 
