@@ -16,10 +16,13 @@ from tracenode.server.store.schema import INF
 
 __all__ = [
     "ALIAS",
+    "CONTENT",
     "EDGE",
     "HOLD",
     "LIFE",
+    "MOUNT",
     "VISIT",
+    "WATCH",
     "EdgeTables",
     "IntervalTable",
     "Key",
@@ -99,6 +102,9 @@ LIFE: Final = IntervalTable("life", ("item", "at", "ev"), ("state",), "item")
 VISIT: Final = IntervalTable("visit", ("item", "at", "ev"), ("station",), "item")
 HOLD: Final = IntervalTable("hold", ("item", "at", "ev"), ("scope",), "item")
 ALIAS: Final = IntervalTable("alias", ("text", "at", "ev"), ("item", "owner"), "owner")
+WATCH: Final = IntervalTable("watch", ("ev",), ("at", "station", "low", "high"), "ev")
+CONTENT: Final = IntervalTable("content", ("item", "at", "ev"), ("state",), "item")
+MOUNT: Final = IntervalTable("mount", ("slot", "at", "ev"), ("item", "derive"), "slot")
 
 _OPEN: Final = "dst,src,ev,ord,at,rel,qty,unit,pos,kf"
 _PAST: Final = "dst,src,ev,ord,at,rel,qty,unit,pos,until,uev,kf"
@@ -127,6 +133,11 @@ class EdgeTables:
             )
         )
         return rows
+
+    def identity(self, connection: sqlite3.Connection, placeholder: int) -> list[Row]:
+        """Return the edge of what a placeholder turned out to be; nothing for any other item."""
+        found = connection.execute(f"SELECT {_OPEN} FROM edge WHERE dst=? AND rel=6", (placeholder,))
+        return [Row(row[:4], row[4:9], INF, 0, row[9]) for row in found]
 
     def row(self, connection: sqlite3.Connection, key: Key) -> Row | None:
         """Return an open edge."""

@@ -1,10 +1,15 @@
-"""Would an edge close a cycle? (SEMANTICS S6: a loop whose edges share an instant.)"""
+"""Would an edge close a cycle? (SEMANTICS S6: a loop whose edges share an instant.)
+
+Edges that are derived from mounts count like recorded ones. They close none by themselves: what is
+mounted is a content, which takes nothing in once it was drawn from (S5).
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Final
 
+from tracenode.server.store.mounts import MADE_FROM, any_mounts
 from tracenode.server.store.schema import INF
 
 __all__ = ["closes_cycle"]
@@ -15,6 +20,11 @@ SELECT 1 FROM edge_past INDEXED BY edge_past_out WHERE src=:n AND at<:hi AND unt
 _INGREDIENTS: Final = f"""
 SELECT src, at, {INF} FROM edge WHERE dst=:n AND at<:hi UNION ALL
 SELECT src, at, until FROM edge_past WHERE dst=:n AND at<:hi AND until>:lo"""
+_ON_SLOT: Final = """
+SELECT 1 FROM mount INDEXED BY mount_item WHERE item=:n AND at<:hi UNION ALL"""
+_MADE_FROM: Final = f"""
+UNION ALL SELECT m.item, max(m.at, v.at), {INF} FROM {MADE_FROM} AND v.item=:n
+  AND m.at<:hi AND v.at<:hi"""
 
 Window = tuple[int, int]
 
@@ -28,15 +38,18 @@ def closes_cycle(
     if begin >= end:
         return False
     at_all = {"n": output, "lo": begin, "hi": end}
-    if connection.execute(_USED, at_all).fetchone() is None:
+    mounted = any_mounts(connection)
+    used = f"{_ON_SLOT}{_USED}" if mounted else _USED
+    if connection.execute(used, at_all).fetchone() is None:
         return False
+    ingredients = f"{_INGREDIENTS}{_MADE_FROM}" if mounted else _INGREDIENTS
     windows: dict[int, list[Window]] = {input_: [(begin, end)]}
     todo = [input_]
     while todo:
         item = todo.pop()
         for low, high in tuple(windows[item]):
             for ingredient, at, until in connection.execute(
-                _INGREDIENTS, {"n": item, "lo": low, "hi": high}
+                ingredients, {"n": item, "lo": low, "hi": high}
             ).fetchall():
                 shared = (max(low, at), min(high, until))
                 if shared[0] >= shared[1]:

@@ -9,12 +9,14 @@ from tracenode.models.identifiers import SCHEMES
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import Quantity
 from tracenode.server.store.memory import memory_of
+from tracenode.server.store.schema import INF
 
 __all__ = [
     "KINDS",
     "position_id",
     "position_text",
     "quantity_of",
+    "slot_id",
     "station_id",
     "station_name",
     "type_id",
@@ -60,6 +62,16 @@ def station_name(connection: sqlite3.Connection, number: int) -> str:
         row = connection.execute("SELECT name FROM station WHERE id=?", (number,)).fetchone()
         names[number] = name = str(row[0])
     return name
+
+
+def slot_id(connection: sqlite3.Connection, station: int, name: str) -> int:
+    """Return the number of a slot of a station, giving it one where it has none."""
+    return _interned(
+        connection,
+        "SELECT id FROM slot WHERE station=? AND name=?",
+        f"INSERT INTO slot(station,name,last) VALUES(?,?,{-INF})",
+        (station, name),
+    )
 
 
 def position_id(connection: sqlite3.Connection, text: str) -> int | None:

@@ -78,11 +78,16 @@ CREATE TABLE uom(
   id INTEGER PRIMARY KEY, code TEXT NOT NULL, scale INTEGER NOT NULL, UNIQUE(code, scale)) STRICT;
 CREATE TABLE station(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE slot(
-  id INTEGER PRIMARY KEY, station INTEGER NOT NULL, name TEXT NOT NULL,
+  id INTEGER PRIMARY KEY, station INTEGER NOT NULL, name TEXT NOT NULL, last INTEGER NOT NULL,
   UNIQUE(station, name)) STRICT;
 CREATE TABLE stock(
   item INTEGER PRIMARY KEY, dimension TEXT NOT NULL, come TEXT NOT NULL, gone TEXT NOT NULL,
-  unknown INTEGER NOT NULL) STRICT;
+  unknown INTEGER NOT NULL, last INTEGER NOT NULL) STRICT;
+CREATE TABLE flow(
+  item INTEGER NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, ord INTEGER NOT NULL,
+  kind INTEGER NOT NULL, qty INTEGER, unit INTEGER, node INTEGER NOT NULL,
+  dimension TEXT NOT NULL, come TEXT NOT NULL, gone TEXT NOT NULL, unknown INTEGER NOT NULL,
+  PRIMARY KEY(item, at, ev, ord)) STRICT, WITHOUT ROWID;
 CREATE TABLE report(seq INTEGER PRIMARY KEY, stale INTEGER) STRICT;
 CREATE TABLE position(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE master(
@@ -95,6 +100,7 @@ CREATE TABLE edge({_EDGE}, PRIMARY KEY(dst, src, ev, ord)) STRICT, WITHOUT ROWID
 CREATE INDEX edge_out ON edge(src, dst, at);
 CREATE INDEX edge_contain ON edge(src) WHERE rel = 3;
 CREATE INDEX edge_install ON edge(src) WHERE rel = 2;
+CREATE INDEX edge_identity ON edge(src) WHERE rel = 6;
 CREATE TABLE edge_past({_EDGE},
   until INTEGER NOT NULL, uev INTEGER NOT NULL,
   PRIMARY KEY(dst, src, ev, ord)) STRICT, WITHOUT ROWID;
@@ -115,6 +121,7 @@ CREATE TABLE visit{was}(
   until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
   PRIMARY KEY(item, at, ev{key})) STRICT, WITHOUT ROWID;
 CREATE INDEX visit{was}_at ON visit{was}(station, at);
+CREATE INDEX visit{was}_stay ON visit{was}(station, length(until - at), at, uev);
 CREATE TABLE hold{was}(
   item INTEGER NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, scope INTEGER NOT NULL,
   until INTEGER NOT NULL, uev INTEGER NOT NULL, kf INTEGER NOT NULL{known},
@@ -150,15 +157,22 @@ CREATE TABLE station_now(
 is a mantissa and an interned (UN/ECE code, scale). `life` is the state of an item over time (its
 rows begin where it was registered: an item without a known row does not exist). `visit` is an open
 or ended operation at a station. `hold.scope` is 0 for the item, 1 for its where-used too.
-`item.at`, `ev`, `qty` and `unit` are of the latest registration; `item.last` is the newest event
-time of the item's intervals: an event before it is late and recomputes them. `alias.owner` is the
-carrier whose tag it is, or the item itself. `station_now` counts the valid verdicts OK and NotOK
-of a station and names its last record. `content` is which state of a container or lot is in it
+`item.at`, `ev`, `qty`, `unit` and `expires` are of the latest registration; `item.last` is the
+newest event time of the item's intervals: an event before it is late and recomputes them.
+`alias.owner` is the carrier whose tag it is, or the item itself. `station_now` counts the valid
+verdicts OK and NotOK of a station and names its last record.
+`content` is which state of a container or lot is in it
 (SEMANTICS S5): a state is an item row with `state_of`, named by the position `ev` of the record
 that made it; an item without a row of content is its own. `mount` is the node that is on a slot;
-`derive` 1: units at the station meanwhile are made from it (S12). `watch` is a hold on all that was
-at a station in [low, high) (S17). `stock` is what came and went of an item, decimals in the base
-unit of `dimension`, and how many of its records have no quantity. `report` is an issued answer and
+`derive` 1: units at the station meanwhile are made from it (S12), and `slot.last` is the newest event time of its loads and unloads; what touches a slot
+stands in `touch` under its negative number. `visit_stay` finds the operations that a time met, by
+how many digits their stay has. `watch` is a hold on all that was
+at a station in [low, high) (S17). `stock` is what came and went of
+a lot or container since it was last empty, decimals in the base unit of `dimension`, how many of
+these records have no quantity, and the newest event time of all its records. `flow` are these
+records in event order, of containers, and of lots from where their content first depends on the
+order: `kind` as in store.flows, `node` what was drawn from or made, and the stock before it.
+`report` is an issued answer and
 the position of the record that made it stale."""
 
 PROJECTION_TABLES: Final = (
@@ -192,6 +206,7 @@ PROJECTION_TABLES: Final = (
     "mount",
     "mount_was",
     "stock",
+    "flow",
     "report",
     "station_now",
 )
