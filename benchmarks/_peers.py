@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AS_OF",
+    "COMMON",
     "INGREDIENTS",
     "WHERE_USED",
     "PostgresGenealogy",
@@ -49,6 +50,12 @@ WITH RECURSIVE t(n) AS ({_ROOT} UNION SELECT s.src FROM t CROSS JOIN LATERAL (
     SELECT e.src FROM edge e WHERE e.dst = t.n AND e.at <= %(at)s UNION ALL
     SELECT p.src FROM edge_past p WHERE p.dst = t.n AND p.at <= %(at)s AND p.until > %(at)s) s)
 SELECT array_agg(n) FROM t"""
+COMMON: Final = """
+WITH RECURSIVE t(r, n) AS (
+  SELECT r, r FROM unnest(%(ids)s::integer[]) r UNION SELECT t.r, e.src FROM t JOIN edge e
+    ON e.dst = t.n)
+SELECT array_agg(n) FROM (
+  SELECT n FROM t WHERE n <> r GROUP BY n HAVING count(*) = cardinality(%(ids)s::integer[])) f"""
 _WHOLE: Final = f"""
 WITH RECURSIVE t(n) AS ({_ROOT} UNION SELECT e.src FROM t JOIN edge e ON e.dst = t.n)
 SELECT
@@ -61,18 +68,41 @@ SELECT
     j.body::json -> 'f' ->> 'station', e.at, e.ev))
   FROM t JOIN edge e ON e.dst = t.n JOIN journal j ON j.seq = e.ev
   LEFT JOIN uom u ON u.id = e.unit LEFT JOIN position p ON p.id = e.pos)"""
+_LINES: Final = 10_000
+"""Rows that are copied at once."""
+_INDEXES: Final = """
+SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() AND tablename = %s
+AND indexname NOT IN (SELECT conname FROM pg_constraint)"""
 
 
 def load_postgres(ours: sqlite3.Connection, peer: Connection) -> None:
-    """Copy our rows into the peer's tables of the same columns, and let it gather statistics."""
+    """Copy our rows into the peer's tables of the same columns, and let it gather statistics. Its
+    indexes, but for the keys, are made after the rows."""
     for table in _COPIED:
+        made = peer.execute(_INDEXES, (table,)).fetchall()
+        for name, _ in made:
+            peer.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
         columns = [row[1] for row in ours.execute(f"PRAGMA table_info({table})")]
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
+        lines = ours.execute(f"SELECT {_line(columns)} FROM {table}")
         with peer.cursor().copy(statement) as copy:
-            for row in ours.execute(f"SELECT {', '.join(columns)} FROM {table}"):
-                copy.write_row(row)
+            while rows := lines.fetchmany(_LINES):
+                copy.write("".join([line for (line,) in rows]))
+        for _, statement_ in made:
+            peer.execute(statement_.encode())
         peer.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
+
+
+def _line(columns: Sequence[str]) -> str:
+    """Return the expression by which SQLite writes a row as a line of PostgreSQL's COPY."""
+    values = (
+        f"CASE typeof({c}) WHEN 'null' THEN '\\N' WHEN 'integer' THEN {c}"
+        f" WHEN 'blob' THEN '\\\\x'||hex({c}) ELSE replace(replace(replace({c},"
+        " '\\', '\\\\'), char(9), '\\t'), char(10), '\\n') END"
+        for c in columns
+    )
+    return "||char(9)||".join(values) + "||char(10)"
 
 
 def load_networkx(ours: sqlite3.Connection) -> nx.DiGraph[int]:
@@ -108,8 +138,8 @@ class PostgresGenealogy:
         """Return the item numbers that a closure finds, with the root."""
         row = self._cursor.execute(statement.encode(), parameters, prepare=True).fetchone()
         assert row is not None
-        found: list[int] = row[0]
-        return found
+        found: list[int] | None = row[0]
+        return found or []
 
     def graph(self, parameters: dict[str, Any]) -> nx.DiGraph[str]:
         """Return an item's ingredients as a graph with the attributes that ours has, but for

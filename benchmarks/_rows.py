@@ -35,6 +35,7 @@ __all__ = [
     "Row",
     "arguments",
     "clocked",
+    "command_line",
     "median",
     "met",
     "microseconds",
@@ -43,6 +44,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+WIDTH = 84
+"""Of a printed row's name."""
 MAX_DISAGREEMENTS = 20
 """Printed one by one; the rest is counted."""
 
@@ -56,8 +59,8 @@ class Options:
     folder: Path | None
 
 
-def arguments(text: str, argv: Sequence[str] | None = None) -> Options:
-    """Read the command line of a benchmark; `text` is what its help says."""
+def command_line(text: str) -> argparse.ArgumentParser:
+    """Return what every benchmark understands; `text` is what its help says."""
     parser = argparse.ArgumentParser(
         description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -66,7 +69,12 @@ def arguments(text: str, argv: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--dir", type=Path, metavar="DIR", help="where the databases are made (and removed)"
     )
-    found = parser.parse_args(argv)
+    return parser
+
+
+def arguments(text: str, argv: Sequence[str] | None = None) -> Options:
+    """Read the command line of a benchmark that understands no more than that."""
+    found = command_line(text).parse_args(argv)
     return Options(found.quick, found.json, found.dir)
 
 
@@ -135,7 +143,7 @@ class Report:
         self.rows.append(row)
         verdict = {True: "met", False: "MISSED", None: ""}[met(row)]
         print(
-            f"  {name:<66} {_shown(ours):>11} {_shown(peer):>11} {unit:<8}"
+            f"  {name:<{WIDTH}} {_shown(ours):>11} {_shown(peer):>11} {unit:<8}"
             f" {_shown(ratio):>8} {target or '':<8} {verdict}",
             flush=True,
         )
@@ -144,7 +152,7 @@ class Report:
         """Print the head of a table."""
         print(
             f"\n{title}  [{time.monotonic() - self._begun:.0f} s]\n"
-            f"  {'':<66} {'ours':>11} {'peer':>11} {'':<8} {'ratio':>8} {'target':<8}",
+            f"  {'':<{WIDTH}} {'ours':>11} {'peer':>11} {'':<8} {'ratio':>8} {'target':<8}",
             flush=True,
         )
 

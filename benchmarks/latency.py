@@ -20,11 +20,11 @@ import asyncio
 import gc
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -43,21 +43,17 @@ from benchmarks._peers import (
 from benchmarks._plant import Plant
 from benchmarks._postgres import NAME, Connection, peer_schema
 from benchmarks._rows import Options, Report, arguments, clocked, percentile, scratch
+from benchmarks._traces import Turns, our_ids, plain_graph, sampled
 from tracenode.models.answers import Ingredients, WhereUsed
 from tracenode.server.genealogy import answer, graph
-from tracenode.server.genealogy.closure import reachable
-from tracenode.server.genealogy.moment import moment_of
 from tracenode.server.store.database import connect_reader
-from tracenode.server.store.journal import from_microseconds
 from tracenode.server.store.known import number_of
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Connection as Reader
-from tracenode.server.store.snapshot import snapshot
 
 if TYPE_CHECKING:
     import networkx as nx
 
-T = TypeVar("T")
 FULL = (100_000, 1_000_000)
 QUICK = (60_000,)
 GRAPH_TARGETS = {"CELL": "<=0.30", "MODULE": "<=0.40", "PACK": "<=0.65"}
@@ -78,56 +74,7 @@ class Engines:
     size: str
 
 
-def our_ids(reader: Reader, public: str, *, up: bool = True, at: int | None = None) -> list[int]:
-    """Return the numbers of what went into an item (or where it is), with its own."""
-    question = Ingredients(item=public, as_of=None if at is None else from_microseconds(at))
-    with snapshot(reader) as reading:
-        moment = moment_of(reading, question)
-        root = number_of(reader, public, moment.as_of, moment.known)
-        return reachable(reading, [root], moment, moment.point, up=up, limit=INF)
-
-
-class Turns:
-    """Times of engines that take turns, by engine."""
-
-    def __init__(self) -> None:
-        self.times: dict[str, list[float]] = {}
-
-    def ask(self, engine: str, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        took, found = clocked(call, *arguments, **named)
-        self.times.setdefault(engine, []).append(took)
-        return found
-
-    def p(self, engine: str, share: float) -> float | None:
-        return percentile(self.times[engine], share) if engine in self.times else None
-
-    def rows(
-        self, report: Report, name: str, targets: dict[str, str], peers: dict[str, str]
-    ) -> None:
-        """Add p50 and p99 of ours beside each peer; `peers` names them by engine. Of few turns
-        there is no p99."""
-        for engine, called in peers.items():
-            missing = called if engine not in self.times else ""
-            for share in (0.5, 0.99) if len(self.times["ours"]) >= 20 else (0.5,):
-                ours = self.p("ours", share)
-                assert ours is not None
-                report.add(
-                    f"{name} p{share * 100:.0f} vs {called}",
-                    ours,
-                    self.p(engine, share),
-                    unit="us",
-                    target=targets.get(engine) if share == 0.5 else None,
-                    missing=missing,
-                )
-
-
 PEERS = {"pg": NAME, "nx": "networkx in memory"}
-
-
-def sampled(items: Sequence[str], count: int) -> list[str]:
-    """Return some items, evenly spread; the last ones are left out: they may be unfinished."""
-    step = max(1, len(items) * 9 // 10 // count)
-    return list(items[::step][:count])
 
 
 def ingredients_ids(report: Report, on: Engines, roots: dict[str, int]) -> None:
@@ -199,17 +146,6 @@ def ingredients_graph(report: Report, on: Engines, roots: dict[str, int]) -> Non
             {"pg": GRAPH_TARGETS[material]},
             {"pg": f"{NAME} + networkx"},
         )
-
-
-_NODE = ("kind", "material", "state", "on_hold", "first_seen")
-_EDGE = ("relation", "quality", "quantity", "position", "station", "valid_from", "record")
-
-
-def plain_graph(found: nx.DiGraph[str]) -> set[Any]:
-    """Return nodes and edges with the attributes that both graphs have."""
-    return {(n, *(data[key] for key in _NODE)) for n, data in found.nodes(data=True)} | {
-        (a, b, *(str(data[key]) for key in _EDGE)) for a, b, data in found.edges(data=True)
-    }
 
 
 def as_of(report: Report, on: Engines, roots: dict[str, int]) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 
 from benchmarks._fill import SITE
 from benchmarks._genealogy_fill import fill_plant
-from benchmarks._genealogy_plant import Plant, built
+from benchmarks._genealogy_plant import Plant
+from benchmarks._genealogy_works import built
 from tracenode.models.events import event_fields
 from tracenode.models.receipts import Requester
 from tracenode.server.store import database
