@@ -3,9 +3,9 @@
     python run.py bench recall [--quick] [--json FILE]
 
 The real server process (`tracenode run`) over a file in which one lot went into 100,000 units.
-node-opcua recalls the lot, page by page of 10,000 (asyncua, where the packages of tests/node are not
-installed). Meanwhile, and before, four other clients each call CheckItem and read a variable twenty
-times a second: their answer times are compared. The pages are compared with what went in.
+node-opcua recalls the lot, page by page of 10,000 (asyncua, where the packages of tests/node are
+not installed). Meanwhile, and before, four other clients each call CheckItem and read a variable
+twenty times a second: their answer times are compared. The pages are compared with what went in.
 
 Exit codes: see _rows.py.
 """

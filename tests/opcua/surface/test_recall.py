@@ -1,0 +1,103 @@
+"""A recall that comes page by page, as node-opcua fetches it and as other clients may."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from asyncua import ua
+from asyncua.client.client import Client
+
+from tests.opcua.surface.plant import Plant, outputs
+from tests.support.node import run_script
+from tracenode.models.answers import RecallHit
+from tracenode.models.errors import MalformedRequest
+from tracenode.models.events import Output, Portion, Transform
+from tracenode.models.genealogy import HitMark
+from tracenode.models.items import ItemState
+from tracenode.models.status import TraceStatus
+from tracenode.server.opcua.surface.methods import kept
+from tracenode.server.opcua.surface.methods.kept import KeptRecalls
+
+UNITS = 2_500
+Q = "Traceability.Queries"
+
+
+def hit(number: int) -> RecallHit:
+    item = f"sn:PUMP:{number}"
+    return RecallHit(item, "PUMP", ItemState.Registered, HitMark.Current, 1, False, ("L", item))
+
+
+async def made_of_one_lot(plant: Plant, prefix: str, count: int) -> str:
+    lot = await plant.lot()
+    units = tuple(Output(item=f"{prefix}{n:06}", material="PUMP") for n in range(count))
+    await plant.book(Transform(station="OP10", inputs=(Portion(item=lot),), outputs=units))
+    return lot
+
+
+@pytest.mark.integration
+@pytest.mark.asyncio(loop_scope="session")
+async def test_node_opcua_fetches_all_pages_of_a_recall(plant: Plant) -> None:
+    lot = await made_of_one_lot(plant, "RC", UNITS)
+    endpoint = plant.server.endpoint
+    printed = await asyncio.to_thread(run_script, "recall_client.js", endpoint, lot, "1000")
+    seen: dict[str, Any] = json.loads(
+        next(line for line in printed.splitlines() if line.startswith("{"))
+    )
+    assert (seen["affected"], seen["total"], seen["pages"]) == (UNITS, UNITS, 3)
+    assert (seen["items"], seen["different"]) == (UNITS, UNITS)
+    assert (seen["first"], seen["last"]) == ("sn:PUMP:RC000000", f"sn:PUMP:RC{UNITS - 1:06}")
+    assert seen["reasons"] == [f"{lot} > sn:PUMP:RC{n:06}" for n in range(2)]
+    assert "is not kept" in seen["afterwards"]
+
+
+@pytest.mark.integration
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_small_recall_is_not_kept(plant: Plant, client: Client) -> None:
+    lot = await made_of_one_lot(plant, "RD", 3)
+    asked = (lot, ua.Variant(), ua.Variant(0, ua.VariantType.UInt64))
+    whole = await outputs(client, Q, "RecallScope", *asked, ua.Variant(3, ua.VariantType.UInt32))
+    assert whole[0] == [f"sn:PUMP:RD{n:06}" for n in range(3)]
+    assert whole[6] == ""
+    counts = await outputs(client, Q, "RecallScope", *asked, ua.Variant(0, ua.VariantType.UInt32))
+    assert (counts[0], counts[4], counts[6]) == ([], 3, "")
+    page = [ua.Variant(0, ua.VariantType.UInt32), ua.Variant(5, ua.VariantType.UInt32)]
+    unknown = await outputs(client, Q, "FetchPage", "0123", *page)
+    assert unknown[-1] == TraceStatus.MalformedRequest
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_kept_recall_is_forgotten_when_nobody_asks_for_it() -> None:
+    clock = Clock()
+    recalls = KeptRecalls(clock)
+    name = recalls.keep((hit(1), hit(2), hit(3)))
+    assert recalls.page(name, 1, 1) == ((hit(2),), 3)
+    clock.now = kept.KEPT_S
+    assert recalls.page(name, 2, 9) == ((hit(3),), 3)
+    clock.now += kept.KEPT_S + 1
+    with pytest.raises(MalformedRequest, match="is not kept"):
+        recalls.page(name, 0, 1)
+
+
+def test_what_is_kept_is_bounded_by_results_and_by_hits(monkeypatch: pytest.MonkeyPatch) -> None:
+    recalls = KeptRecalls(Clock())
+    names = [recalls.keep((hit(n),)) for n in range(kept.MAX_RESULTS + 1)]
+    with pytest.raises(MalformedRequest):
+        recalls.page(names[0], 0, 1)
+    assert recalls.page(names[1], 0, 1) == ((hit(1),), 1)
+    monkeypatch.setattr(kept, "MAX_HITS", 4)
+    large = recalls.keep((hit(1), hit(2), hit(3), hit(4), hit(5)))
+    assert recalls.page(large, 0, 1)[1] == 5
+    with pytest.raises(MalformedRequest):
+        recalls.page(names[-1], 0, 1)
+    recalls.release(large)
+    with pytest.raises(MalformedRequest):
+        recalls.page(large, 0, 1)
