@@ -12,7 +12,15 @@ from typing import Final
 from tracenode.models.events import Correct, Release, TraceEvent, parse_event
 from tracenode.server.store.journal import microseconds, position_of, record_id
 
-__all__ = ["BOOKED_NOTHING", "Fact", "entry", "fact_of", "facts_of_item", "record_at"]
+__all__ = [
+    "BOOKED_NOTHING",
+    "Fact",
+    "entry",
+    "fact_of",
+    "facts_of_item",
+    "later_facts_of",
+    "record_at",
+]
 
 BOOKED_NOTHING: Final = ("refused", "noted")
 """Types of journal entries that no table comes from."""
@@ -21,6 +29,13 @@ _NO_INTERVALS: Final = ("observe", "reject", "measure", "void", "master", "gap",
 _OF_ITEM: Final = f"""
 SELECT j.seq, j.at, j.type, j.body FROM touch t CROSS JOIN journal j
 WHERE t.item=? AND j.seq=t.seq AND t.seq<? AND j.type NOT IN {_NO_INTERVALS}
+  AND NOT EXISTS(SELECT 1 FROM void v WHERE v.ev=t.seq)"""
+
+
+_LATER: Final = """
+SELECT j.seq, j.at, j.type, j.body FROM touch t CROSS JOIN journal j
+WHERE t.item=:item AND j.seq=t.seq AND t.seq<:seq AND (j.type='correct' OR j.at>:at AND j.type IN
+  ('consume','split','transform','merge','fill','transfer','adjust','load'))
   AND NOT EXISTS(SELECT 1 FROM void v WHERE v.ev=t.seq)"""
 
 
@@ -73,6 +88,20 @@ def facts_of_item(
     facts.extend(newest)
     facts.sort(key=lambda fact: (fact.at, fact.seq))
     return facts
+
+
+def later_facts_of(
+    connection: sqlite3.Connection, item: int, fact: Fact, *, before: tuple[int, int]
+) -> list[Fact]:
+    """Return the valid facts that may draw from an item or put something into it, recorded before
+    a fact but later in event order, up to a place; in event order."""
+    values = {"item": item, "at": fact.at, "seq": fact.seq}
+    later = [
+        fact_of(connection, seq, at, _event(type_, body))
+        for seq, at, type_, body in connection.execute(_LATER, values).fetchall()
+    ]
+    within = [one for one in later if fact.at < one.at and (one.at, one.seq) < before]
+    return sorted(within, key=lambda one: (one.at, one.seq))
 
 
 def record_at(connection: sqlite3.Connection, seq: int) -> str:

@@ -15,6 +15,7 @@ from tracenode.server.store.adjacency.connection import IndexedConnection
 if TYPE_CHECKING:
     from tracenode.server.store.adjacency.moved import Moved
     from tracenode.server.store.standing import Standing
+    from tracenode.server.store.stock import Holding
 
 __all__ = ["Memory", "RememberingConnection", "forget", "memory_of"]
 
@@ -35,7 +36,7 @@ class _Bounded(dict[K, V]):
 class Memory:
     """Interned numbers by what they stand for, master data in force, standings of items."""
 
-    __slots__ = ("held", "interned", "items", "master", "stations", "units")
+    __slots__ = ("held", "holdings", "interned", "items", "master", "stations", "units")
 
     def __init__(self) -> None:
         self.interned: _Bounded[tuple[Any, ...], int] = _Bounded()
@@ -47,13 +48,18 @@ class Memory:
         """The data in force by kind and key; None where there is none."""
         self.items: dict[str, Standing] = {}
         """By public id. What is in use is changed along with its rows, so only `trim` drops any."""
+        self.holdings: dict[int, Holding] = {}
+        """Of lots and containers, by item number; changed along with the rows, as the standings."""
         self.held: tuple[int | None] | None = None
-        """(The widest scope of all holds in force, None for no hold); None where not known."""
+        """(The widest scope of all holds in force, 2 for a window, None for no hold); None where not
+        known."""
 
     def trim(self) -> None:
-        """Bound the standings, while none is in use."""
+        """Bound the standings and holdings, while none is in use."""
         if len(self.items) > REMEMBERED:
             self.items.clear()
+        if len(self.holdings) > REMEMBERED:
+            self.holdings.clear()
 
 
 class RememberingConnection(IndexedConnection):

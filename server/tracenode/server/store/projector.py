@@ -8,12 +8,23 @@ tables, and the difference is versioned (SEMANTICS S13: one code path).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from typing import Final
 
-from tracenode.models.events import Abort, Correct, Master, Observe, Release, TraceEvent, Void
+from tracenode.models.events import (
+    Abort,
+    Correct,
+    Identify,
+    Master,
+    Observe,
+    Release,
+    Report,
+    Stale,
+    TraceEvent,
+    Void,
+)
 from tracenode.models.quantities import Quantity
-from tracenode.server.store import tail
+from tracenode.server.store import content, mounts, tail, watches
 from tracenode.server.store.belief import EDGE, Row, withdraw
 from tracenode.server.store.expiry import expiry_of
 from tracenode.server.store.facts import Fact, entry, fact_of
@@ -24,7 +35,9 @@ from tracenode.server.store.memory import memory_of
 from tracenode.server.store.moves import moved, moves
 from tracenode.server.store.recompute import recompute
 from tracenode.server.store.references import INSIDE, births, drawn, named
+from tracenode.server.store.reports import put_report
 from tracenode.server.store.resolve import lookup, public_id, row_of
+from tracenode.server.store.schema import INF
 from tracenode.server.store.standing import Standing, parsed, standing_of
 from tracenode.server.store.stations import count_record, uncount
 
@@ -41,8 +54,7 @@ def apply(connection: sqlite3.Connection, seq: int, at: int, event: TraceEvent) 
 
 
 def project(connection: sqlite3.Connection, seq: int, at: int, event: TraceEvent) -> list[Row]:
-    """Do as `apply`. Return the edges of parts and packed items that a recomputation drew anew or
-    lengthened."""
+    """Do as `apply`. Return the edges that a recomputation drew anew or lengthened."""
     memory_of(connection).trim()
     count_record(connection, seq, event)
     match event:
@@ -52,6 +64,9 @@ def project(connection: sqlite3.Connection, seq: int, at: int, event: TraceEvent
             return _withdraw(connection, seq, event.record, fact_of(connection, seq, at, event))
         case Master():
             put_master(connection, seq, event)
+            return []
+        case Report() | Stale():
+            put_report(connection, seq, event)
             return []
         case _:
             return _book(connection, fact_of(connection, seq, at, event))
@@ -84,7 +99,7 @@ def _held(connection: sqlite3.Connection, release: Fact) -> tuple[str, ...]:
         "SELECT item FROM hold WHERE ev=:ev UNION SELECT item FROM hold_was WHERE ev=:ev",
         {"ev": release.hold},
     ).fetchone()
-    return (public_id(connection, row[0]),)
+    return () if row is None else (public_id(connection, row[0]),)
 
 
 def _moved(connection: sqlite3.Connection, fact: Fact) -> tuple[str, ...]:
@@ -93,18 +108,20 @@ def _moved(connection: sqlite3.Connection, fact: Fact) -> tuple[str, ...]:
 
 def _book(connection: sqlite3.Connection, fact: Fact) -> list[Row]:
     born = births(fact.event)
-    fresh = _bear(connection, fact, born) if born else frozenset()
+    fresh = _bear(connection, fact, born) if born else {}
     reborn = {public for public, _ in born if public not in fresh}
-    broken_off = isinstance(fact.event, Abort)
+    reborn |= set(fact.event.placeholders)
+    refolded = isinstance(fact.event, Abort | Identify)
     standings = {public: _standing(connection, public) for public in items_of(connection, fact)}
     numbers = {public: standing.number for public, standing in standings.items()}
     _touch(connection, numbers.values(), fact.seq)
-    _draw(connection, fact, numbers)
-    changed: list[Row] = []
+    changed = content.born(connection, fact, fresh) if born else []
+    changed += _draw(connection, fact, numbers)
+    watches.mark(connection, fact)
     for public in _moved(connection, fact):
         standing = standings[public]
         number, last = standing.number, standing.last
-        if fact.at < last or broken_off or public in reborn:
+        if fact.at < last or refolded or public in reborn:
             changed += recompute(connection, number, public, fact.seq, (fact,))
         else:
             for step in moves(public, fact.event, fact.hold):
@@ -112,6 +129,7 @@ def _book(connection: sqlite3.Connection, fact: Fact) -> list[Row]:
         if fact.at > last:
             connection.execute("UPDATE item SET last=? WHERE id=?", (fact.at, number))
             standing.last = fact.at
+    mounts.mount(connection, fact)
     return changed
 
 
@@ -127,9 +145,11 @@ def _withdraw(
     target = target_of(connection, record)
     connection.execute("INSERT INTO void(ev,by) VALUES(?,?)", (target.seq, seq))
     uncount(connection, target.event)
+    watches.unmark(connection, target, seq)
     newest = () if replacement is None else (replacement,)
+    changed = content.unborn(connection, target, seq)
     for fact in newest:
-        _bear(connection, fact, births(fact.event))
+        changed += content.born(connection, fact, _bear(connection, fact, births(fact.event)))
     rows = {
         public: row_of(connection, public)
         for fact in (target, *newest)
@@ -137,11 +157,13 @@ def _withdraw(
     }
     numbers = {public: number for public, (number, _) in rows.items()}
     _touch(connection, numbers.values(), seq)
+    nodes = {**numbers, **content.placed(connection, target, numbers)}
     for edge in drawn(target.event):
-        key = (numbers[edge.output], numbers[edge.input], target.seq, edge.ordinal)
+        key = (nodes[edge.output], nodes[edge.input], target.seq, edge.ordinal)
         withdraw(connection, key, seq)
+    changed += content.take_back(connection, target, numbers, seq, newest)
     for fact in newest:
-        _draw(connection, fact, numbers)
+        changed += _draw(connection, fact, numbers)
         connection.executemany(
             "UPDATE item SET last=? WHERE id=? AND last<?",
             [(fact.at, numbers[public], fact.at) for public in _moved(connection, fact)],
@@ -149,17 +171,18 @@ def _withdraw(
     affected = dict.fromkeys(
         public for fact in (target, *newest) for public in _moved(connection, fact)
     )
-    changed: list[Row] = []
     for public in affected:
         changed += recompute(connection, numbers[public], public, seq, newest)
+    mounts.remount(connection, seq, target, newest)
     return changed
 
 
 def _bear(
     connection: sqlite3.Connection, fact: Fact, born: Iterable[tuple[str, Quantity | None]]
-) -> Set[str]:
-    """Make rows for the items that a fact makes; return those that had none before."""
-    fresh: set[str] = set()
+) -> dict[str, int]:
+    """Make rows for the items that a fact makes; return the numbers of those that had none
+    before."""
+    fresh: dict[str, int] = {}
     items = memory_of(connection).items
     for public, quantity in born:
         identity = parsed(public)
@@ -175,8 +198,8 @@ def _bear(
             connection.execute(_REBORN_ITEM, values)
             items.pop(public, None)
             continue
-        fresh.add(public)
         assert made.lastrowid is not None
+        fresh[public] = made.lastrowid
         items[public] = Standing(
             made.lastrowid,
             public,
@@ -206,19 +229,27 @@ def _touch(connection: sqlite3.Connection, items: Iterable[int], seq: int) -> No
     )
 
 
-def _draw(connection: sqlite3.Connection, fact: Fact, numbers: dict[str, int]) -> None:
+def _draw(connection: sqlite3.Connection, fact: Fact, numbers: dict[str, int]) -> list[Row]:
+    """Draw the lasting edges of a fact; return them and what its late flows drew anew."""
+    made = content.place(connection, fact, numbers)
+    nodes = made.nodes
     for edge in drawn(fact.event):
         _standing(connection, edge.input).used = True
-        quantity = edge.quantity
-        EDGE.begin(
-            connection,
-            (numbers[edge.output], numbers[edge.input], fact.seq, edge.ordinal),
-            (
-                fact.at,
-                edge.rel,
-                None if quantity is None else quantity.mantissa,
-                unit_id(connection, quantity),
-                position_id(connection, edge.position),
-            ),
+        output, input_, quantity = edge.output, edge.input, edge.quantity
+        key = (
+            nodes.get(output, numbers[output]),
+            nodes.get(input_, numbers[input_]),
             fact.seq,
+            edge.ordinal,
         )
+        payload = (
+            fact.at,
+            edge.rel,
+            None if quantity is None else quantity.mantissa,
+            unit_id(connection, quantity),
+            position_id(connection, edge.position),
+        )
+        EDGE.begin(connection, key, payload, fact.seq)
+        if made.resettled:
+            made.changed.append(Row(key, payload, INF, 0, fact.seq))
+    return made.changed

@@ -15,6 +15,7 @@ from tracenode.models.events import (
     Empty,
     Fill,
     Gap,
+    Hold,
     Identify,
     Load,
     Master,
@@ -101,6 +102,8 @@ def _rarer_names(event: TraceEvent) -> tuple[str, ...]:
             return tuple(dict.fromkeys(event.items))
         case Fill() | Transfer() | Empty() | Adjust() | Load() | Identify():
             return _content_names(event)
+        case Hold():
+            return (event.item,) if event.item else ()
         case _:
             return () if isinstance(event, _ABOUT_NO_ITEM) else (event.item,)
 
@@ -122,7 +125,7 @@ def _content_names(
 
 
 def births(event: TraceEvent) -> tuple[tuple[str, Quantity | None], ...]:
-    """Return (public id, quantity) of the items that an event makes."""
+    """Return (public id, quantity) of the items that an event makes, placeholders included."""
     match event:
         case Register() | Receive() | Merge():
             return ((event.item, event.quantity),)
@@ -131,7 +134,7 @@ def births(event: TraceEvent) -> tuple[tuple[str, Quantity | None], ...]:
         case Split():
             return ((event.child, event.quantity),)
         case _:
-            return ()
+            return tuple((public, None) for public in event.placeholders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +158,18 @@ _POOLED: Final = relation_code(Relation.Transform, EdgeQuality.Pooled)
 
 
 def drawn(event: TraceEvent) -> tuple[Drawn, ...]:
-    """Return the lasting edges of an event: of a consumption, transformation, split or merge.
+    """Return the lasting edges of an event: of a consumption, fill, transfer, transformation, split
+    or merge; between lots and containers they join contents (SEMANTICS S5).
 
     Several outputs without a map give pooled edges, whose quantities are unknown (SEMANTICS S11).
     """
     match event:
         case Consume():
             return (Drawn(event.item, event.lot, 0, _CONSUMED, event.quantity, event.position),)
+        case Fill():
+            return (Drawn(event.container, event.lot, 0, _CONSUMED, event.quantity),)
+        case Transfer():
+            return (Drawn(event.target, event.source, 0, _CONSUMED, event.quantity),)
         case Split():
             return (Drawn(event.child, event.lot, 0, _MADE, event.quantity),)
         case Merge():

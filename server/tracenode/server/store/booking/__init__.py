@@ -10,12 +10,16 @@ from tracenode.models import events
 from tracenode.models.events import Correct, Gap, Master, Reject, TraceEvent
 from tracenode.models.identifiers import checked_part
 from tracenode.server.store.booking import (
+    contents,
     correction,
     disposition,
     material,
+    mounts,
     operations,
     packing,
+    placeholders,
     registration,
+    reports,
 )
 from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.booking.decision import Decision
@@ -40,7 +44,7 @@ def decide(
 
 
 def _decide_one(case: Case, event: TraceEvent) -> Decision:
-    return _DECIDERS[type(event)](case, event)
+    return placeholders.decided(case, event, _DECIDERS[type(event)])
 
 
 def _correct(case: Case, event: Correct) -> Decision:
@@ -75,6 +79,12 @@ _DECIDERS: Final[dict[type[Any], Callable[[Case, Any], Decision]]] = {
     events.Remove: material.remove,
     events.Replace: material.replace,
     events.Consume: material.consume,
+    events.Fill: contents.fill,
+    events.Transfer: contents.transfer,
+    events.Empty: contents.empty,
+    events.Adjust: contents.adjust,
+    events.Load: mounts.load,
+    events.Unload: mounts.unload,
     events.Pack: packing.pack,
     events.Unpack: packing.unpack,
     events.Bind: packing.bind,
@@ -82,6 +92,7 @@ _DECIDERS: Final[dict[type[Any], Callable[[Case, Any], Decision]]] = {
     events.Relabel: packing.relabel,
     events.Scrap: disposition.scrap,
     events.Ship: disposition.ship,
+    events.Identify: placeholders.identify,
     events.Hold: disposition.hold,
     events.Release: disposition.release,
     events.Void: correction.void,
@@ -89,4 +100,6 @@ _DECIDERS: Final[dict[type[Any], Callable[[Case, Any], Decision]]] = {
     events.Master: _master,
     events.Reject: _as_it_is,
     events.Gap: _as_it_is,
+    events.Report: reports.report,
+    events.Stale: reports.stale,
 }

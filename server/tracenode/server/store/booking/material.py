@@ -17,14 +17,17 @@ from tracenode.server.store.booking.checks import (
     usable,
 )
 from tracenode.server.store.booking.components import require_component
+from tracenode.server.store.booking.contents import require_drawable, require_no_cycle
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.interlock import require_usable
+from tracenode.server.store.booking.mounts import require_declared
 from tracenode.server.store.booking.trial import require_sound
 from tracenode.server.store.resolve import Found
 
 __all__ = ["assemble", "consume", "remove", "replace"]
 
 _MATERIAL = frozenset({ItemKind.Unit, ItemKind.Lot})
+_DRAWABLE = _MATERIAL | {ItemKind.Container}
 _UNITS = frozenset({ItemKind.Unit})
 
 
@@ -93,18 +96,21 @@ def replace(case: Case, event: Replace) -> Decision:
 
 
 def consume(case: Case, event: Consume) -> Decision:
-    """Material that is usable and right goes irrevocably into an item; a unit goes in whole.
+    """Material that is usable and right goes irrevocably into an item; a unit goes in whole, of a
+    container what is in it at the event time.
 
-    Raises: as `assemble`, and UnitMismatch.
+    Raises: as `assemble`, and UnitMismatch, MaterialEmpty, OverConsumption.
     """
     item, lot = usable(case, event.item), usable(case, event.lot)
-    require_kind("lot", lot, _MATERIAL, "a lot or a unit")
+    require_kind("lot", lot, _DRAWABLE, "a lot, a container or a unit")
     require_kind("item", item, _MATERIAL, "a unit or a lot")
     require_order(case, event.order)
+    require_declared(case, event.station)
     require_usable(case, (lot,))
     require_component(case, item, lot, event.position)
     require_loose(case, lot)
     require_unit_of_measure(case, lot, event.quantity)
-    require_acyclic(case, item, lot)
+    text = require_drawable(case, ((lot, event.quantity),))
     recorded = resolved(event, item=item.public, lot=lot.public)
-    return Decision(recorded, item.public)
+    require_no_cycle(case, recorded, item, lot)
+    return Decision(recorded, item.public, text)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tracenode.models.errors import DuplicateIdentifier, MalformedRequest, WouldCloseCycle
 from tracenode.models.events import Merge, Output, Portion, Receive, Register, Split, Transform
 from tracenode.models.items import ItemKind
+from tracenode.models.quantities import Quantity
 from tracenode.server.store.booking.checks import (
     Case,
     require_kind,
@@ -17,9 +18,12 @@ from tracenode.server.store.booking.checks import (
     usable,
 )
 from tracenode.server.store.booking.components import require_inputs
+from tracenode.server.store.booking.contents import drawn_from, require_drawable
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.identity import free_identity, known_material
 from tracenode.server.store.booking.interlock import first_advice, require_usable
+from tracenode.server.store.booking.trial import require_sound
+from tracenode.server.store.content import resettles
 from tracenode.server.store.cycles import closes_cycle
 from tracenode.server.store.master import route
 from tracenode.server.store.references import births, drawn
@@ -30,7 +34,7 @@ __all__ = ["merge", "receive", "register", "split", "transform"]
 MAX_POOLED_EDGES = 100_000
 """Edges of one transformation without a map; beyond it, it must say what went where."""
 _DIVISIBLE = frozenset({ItemKind.Lot})
-_MATERIAL = frozenset({ItemKind.Unit, ItemKind.Lot})
+_MATERIAL = frozenset({ItemKind.Unit, ItemKind.Lot, ItemKind.Container})
 
 
 def register(case: Case, event: Register) -> Decision:
@@ -54,11 +58,17 @@ def receive(case: Case, event: Receive) -> Decision:
 def _inputs(case: Case, field: str, portions: tuple[Portion, ...]) -> tuple[Found, ...]:
     found = tuple(usable(case, portion.item) for portion in portions)
     for item in found:
-        require_kind(field, item, _MATERIAL, "units and lots")
+        require_kind(field, item, _MATERIAL, "units, lots and containers")
     units = [item.id for item in found if item.kind is ItemKind.Unit]
     if len(units) != len(set(units)):
         raise MalformedRequest(field, "each unit once", "one of them twice")
     return found
+
+
+def _amounts(
+    found: tuple[Found, ...], portions: tuple[Portion, ...]
+) -> list[tuple[Found, Quantity | None]]:
+    return [(item, portion.quantity) for item, portion in zip(found, portions, strict=True)]
 
 
 def _resolved(portions: tuple[Portion, ...], found: tuple[Found, ...]) -> tuple[Portion, ...]:
@@ -73,7 +83,8 @@ def transform(case: Case, event: Transform) -> Decision:
     leaves out no input and no output.
 
     Raises: as `register`, and ItemScrapped, ItemOnHold, MaterialExpired, MaterialBlocked,
-        PartNotInBom, PartAlreadyInstalled, UnitMismatch, MalformedRequest, WouldCloseCycle.
+        PartNotInBom, PartAlreadyInstalled, UnitMismatch, MalformedRequest, MaterialEmpty,
+        OverConsumption, WouldCloseCycle.
     """
     found = _inputs(case, "inputs", event.inputs)
     require_order(case, event.order)
@@ -84,18 +95,19 @@ def transform(case: Case, event: Transform) -> Decision:
             raise DuplicateIdentifier(identity, "it is an output twice")
         outputs[identity] = output.model_copy(update={"item": identity})
     _require_map(event, found)
+    update = {"inputs": _resolved(event.inputs, found), "outputs": tuple(outputs.values())}
+    recorded = resolved(event, **update)
     require_usable(case, found)
-    require_inputs(case, event, found)
+    require_inputs(case, recorded, found)
     for item in found:
         require_loose(case, item)
     for item, portion in zip(found, event.inputs, strict=True):
         require_unit_of_measure(case, item, portion.quantity)
     for share in event.map or ():
         require_unit_of_measure(case, found[share.input], share.quantity)
-    update = {"inputs": _resolved(event.inputs, found), "outputs": tuple(outputs.values())}
-    recorded = resolved(event, **update)
+    text = require_drawable(case, _amounts(found, event.inputs))
     _require_acyclic(case, recorded, found)
-    return Decision(recorded, recorded.outputs[0].item)
+    return Decision(recorded, recorded.outputs[0].item, text)
 
 
 def _require_acyclic(
@@ -103,6 +115,9 @@ def _require_acyclic(
 ) -> None:
     """Refuse edges that close a cycle: WouldCloseCycle. What is made may have been used before,
     where an earlier registration of it was voided and its uses were not."""
+    if resettles(case.connection, recorded, case.at, case.seq):
+        require_sound(case, recorded)
+        return
     inputs = {item.public: item for item in found}
     former: dict[str, int] = {}
     for public, _ in births(recorded):
@@ -113,8 +128,8 @@ def _require_acyclic(
         return
     for edge in drawn(recorded):
         if edge.output in former:
-            made, used = former[edge.output], inputs[edge.input].id
-            if closes_cycle(case.connection, made, used, case.at):
+            made, used = former[edge.output], drawn_from(case, inputs[edge.input])
+            if used is not None and closes_cycle(case.connection, made, used, case.at):
                 raise WouldCloseCycle(edge.output, edge.input)
 
 
@@ -147,7 +162,7 @@ def split(case: Case, event: Split) -> Decision:
     """A lot in process and not held; the child is a new lot of the same material (S10).
 
     Raises: as `register`, and ItemScrapped, ItemOnHold, UnitMismatch, MalformedRequest,
-        WouldCloseCycle.
+        MaterialEmpty, OverConsumption, WouldCloseCycle.
     """
     parent = usable(case, event.lot)
     require_kind("lot", parent, _DIVISIBLE, "a lot: a serialised unit is never split")
@@ -155,9 +170,10 @@ def split(case: Case, event: Split) -> Decision:
     child = free_identity(case, event.child, parent.material)
     require_no_hold(case, (parent,))
     require_unit_of_measure(case, parent, event.quantity)
+    text = require_drawable(case, ((parent, event.quantity),))
     recorded = resolved(event, lot=parent.public, child=child)
     _require_acyclic(case, recorded, (parent,))
-    return Decision(recorded, child)
+    return Decision(recorded, child, text)
 
 
 def merge(case: Case, event: Merge) -> Decision:
@@ -175,7 +191,8 @@ def merge(case: Case, event: Merge) -> Decision:
     require_no_hold(case, found)
     for item, portion in zip(found, event.lots, strict=True):
         require_unit_of_measure(case, item, portion.quantity)
+    text = require_drawable(case, _amounts(found, event.lots))
     update = {"lots": _resolved(event.lots, found), "item": new}
     recorded = resolved(event, **update)
     _require_acyclic(case, recorded, found)
-    return Decision(recorded, new)
+    return Decision(recorded, new, text)
