@@ -117,7 +117,7 @@ MASTER = ObjectType(
     "TraceMasterDataEventType",
     "Master data changed: a material, a route, a bill of material or an order.",
     (
-        _field("MasterDataKind", "String", "material, route, bom or order."),
+        _field("MasterDataKind", "String", "material, route, bom, order or station."),
         _field("MasterDataKey", "String", "Key of the entry that was set or taken out of use."),
     ),
     TRACE.name,

@@ -33,6 +33,48 @@ def test_the_steps_of_a_route_become_one_record() -> None:
     }
 
 
+def test_the_rules_of_a_step() -> None:
+    text = (
+        "material,step,station,tool,max_runs,once,optional,inside\n"
+        "PUMP,mount,OP10,T1,2,yes,no,\nPUMP,look,OP20,,,,yes,YES\n"
+    )
+    (booking,) = read_master(text, "r.csv")
+    assert isinstance(booking.event, Master)
+    assert booking.event.data == {
+        "steps": [
+            {"step": "mount", "station": "OP10", "tool": "T1", "max_runs": 2, "once": True},
+            {"step": "look", "station": "OP20", "optional": True, "inside": True},
+        ]
+    }
+    (fault,) = faults("material,step,station,once\nPUMP,mount,OP10,maybe\n")
+    assert "yes, no or nothing in once" in fault
+    (fault,) = faults("material,step,station,max_runs\nPUMP,mount,OP10,0\n")
+    assert "whole number from 1 on in max_runs" in fault
+
+
+def test_stations_and_all_that_a_material_can_say() -> None:
+    (booking,) = read_master(
+        "station;consumption;unknown_items;slots\nSMT1;derive;placeholder;F1|F2\n", "s.csv"
+    )
+    assert booking.event == Master(
+        kind="station",
+        key="SMT1",
+        data={"consumption": "derive", "unknown_items": "placeholder", "slots": ["F1", "F2"]},
+    )
+    assert "consumption" in faults("station,consumption\nSMT1,guess\n")[0]
+    text = "material,kind,level,shelf_life_days,over_consumption,description\n"
+    (booking,) = read_master(text + "GLUE,lot,2,180,reject,two parts\n", "m.csv")
+    assert isinstance(booking.event, Master)
+    assert booking.event.data == {
+        "kind": "lot",
+        "level": 2,
+        "shelf_life_days": 180,
+        "over_consumption": "reject",
+        "description": "two parts",
+    }
+    assert "level" in faults(text + "GLUE,lot,5,,,\n")[0]
+
+
 def test_bill_of_material_and_orders() -> None:
     (bom,) = read_master("material,component,quantity,unit,position\nP,M,1,H87,left\n", "b.csv")
     assert isinstance(bom.event, Master)

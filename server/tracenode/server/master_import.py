@@ -23,6 +23,7 @@ __all__ = ["TABLES", "Booking", "Table", "read_master"]
 
 KINDS: Final = {kind.name.lower(): kind for kind in ItemKind}
 MANY_CELLS: Final = "(more)"
+MARKS: Final = {"yes": True, "no": False, "": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,27 @@ class Table:
 
 TABLES: Final = (
     Table(
-        "material", ("material", "kind"), ("name", "unit", "revision", "gtin", "reuse_after_days")
+        "material",
+        ("material", "kind"),
+        (
+            *("name", "unit", "revision", "gtin", "level", "description", "over_consumption"),
+            *("reuse_after_days", "shelf_life_days"),
+        ),
     ),
-    Table("route", ("material", "step", "station"), ("recipe",), grouped=True),
+    Table(
+        "route",
+        ("material", "step", "station"),
+        ("recipe", "tool", "max_runs", "once", "optional", "inside"),
+        grouped=True,
+    ),
     Table("bom", ("material", "component", "quantity", "unit"), ("position",), grouped=True),
-    Table("order", ("order", "material", "quantity", "unit"), key=("order",)),
+    Table(
+        "order",
+        ("order", "material", "quantity", "unit"),
+        ("due", "customer", "description"),
+        key=("order",),
+    ),
+    Table("station", ("station",), ("consumption", "unknown_items", "slots"), key=("station",)),
     Table(
         "lot",
         ("material", "lot"),
@@ -85,8 +102,9 @@ def read_master(text: str, source: str) -> list[Booking]:
     """Return what a CSV file asks to book.
 
     The header tells the kind: materials (material, kind), routes (material, step, station), bills
-    of material (material, component, quantity, unit), orders (order, material, quantity, unit) or
-    received lots (material, lot). Delimiter is a comma or a semicolon; empty lines do not matter.
+    of material (material, component, quantity, unit), orders (order, material, quantity, unit),
+    stations (station) or received lots (material, lot). Delimiter is a comma or a semicolon; empty
+    lines do not matter.
 
     Raises:
         ConfigError: every fault, with its line and column.
@@ -209,19 +227,28 @@ def _material(row: Row) -> dict[str, Any]:
     kind = row["kind"].lower()
     if kind not in KINDS:
         raise ValueError(f"a kind of {', '.join(KINDS)}")
-    data: dict[str, Any] = {"kind": kind, **row.given("name", "revision", "gtin")}
+    given = row.given("name", "revision", "gtin", "description", "over_consumption")
+    data: dict[str, Any] = {"kind": kind, **given}
     if row["unit"]:
         data["unit"] = unit_code(row["unit"])
-    if days := row["reuse_after_days"]:
-        if not days.isdecimal() or not int(days):
-            raise ValueError("a number of days from 1 on in reuse_after_days")
-        data["reuse_after_days"] = int(days)
-    return data
+    return {**data, **_numbers(row, "level", "reuse_after_days", "shelf_life_days")}
 
 
 def _step(row: Row) -> dict[str, Any]:
     checked_part(row["material"])
-    return {**row.given("step", "station", "recipe")}
+    marks = {name: True for name in ("once", "optional", "inside") if _is_marked(row, name)}
+    return {
+        **row.given("step", "station", "recipe", "tool"),
+        **_numbers(row, "max_runs"),
+        **marks,
+    }
+
+
+def _station(row: Row) -> dict[str, Any]:
+    data: dict[str, Any] = {**row.given("consumption", "unknown_items")}
+    if row["slots"]:
+        data["slots"] = [slot.strip() for slot in row["slots"].split("|")]
+    return data
 
 
 def _component(row: Row) -> dict[str, Any]:
@@ -234,7 +261,11 @@ def _component(row: Row) -> dict[str, Any]:
 
 
 def _order(row: Row) -> dict[str, Any]:
-    return {"material": checked_part(row["material"]), "quantity": str(_quantity(row))}
+    return {
+        "material": checked_part(row["material"]),
+        "quantity": str(_quantity(row)),
+        **row.given("due", "customer", "description"),
+    }
 
 
 def _lot(row: Row) -> dict[str, Any]:
@@ -254,9 +285,24 @@ PARTS: Final[Mapping[str, Callable[[Row], dict[str, Any]]]] = {
     "route": _step,
     "bom": _component,
     "order": _order,
+    "station": _station,
     "lot": _lot,
 }
 """What a row says, by kind of table; raises TraceError or ValueError with what was expected."""
+
+
+def _numbers(row: Row, *names: str) -> dict[str, int]:
+    for name, text in row.given(*names).items():
+        if not text.isdecimal() or not int(text):
+            raise ValueError(f"a whole number from 1 on in {name}")
+    return {name: int(text) for name, text in row.given(*names).items()}
+
+
+def _is_marked(row: Row, name: str) -> bool:
+    text = row[name].lower()
+    if text not in MARKS:
+        raise ValueError(f"yes, no or nothing in {name}")
+    return MARKS[text]
 
 
 def _quantity(row: Row) -> Quantity:

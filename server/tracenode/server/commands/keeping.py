@@ -218,7 +218,7 @@ def restore(copy: Path, database: Path, as_json: bool, force: bool) -> None:
 @json_option
 @click.pass_context
 def import_master(context: click.Context, file: Path, database: Path, as_json: bool) -> None:
-    """Import materials, routes, bills of material, orders or received lots from the CSV FILE.
+    """Import materials, routes, bills of material, orders, stations or received lots from CSV FILE.
 
     The header tells what it is. With one wrong row nothing is booked; a row that is in force
     already is left alone, so the same file can be imported again. The server must be stopped.

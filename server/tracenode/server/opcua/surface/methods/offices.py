@@ -27,7 +27,7 @@ __all__ = ["QualityMethods", "StockMethods"]
 
 QUALITY: Final = "Quality"
 STOCK: Final = "Stock"
-KINDS: Final = ("material", "route", "bom", "order")
+KINDS: Final = ("material", "route", "bom", "order", "station")
 MAX_PROBLEMS: Final = 100
 """Faults of an import that are told."""
 
