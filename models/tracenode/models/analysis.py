@@ -173,8 +173,8 @@ class BomLineFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BomComparison:
-    """`matches`: every line is Right. `has_bom` False: the material has none, and all that is in
-    the item is NotInBom."""
+    """`matches`: the material has a bill, and every line is Right. `has_bom` False: it has none, and
+    all that is in the item is NotInBom."""
 
     root: str
     material: str
@@ -197,8 +197,9 @@ class Coverage(Asked):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageAnswer:
     """`seen` items were there; `complete` of them have every operation there ended by a verdict and
-    no ingredient that is a placeholder or of unknown origin. `gaps` are records known to be
-    missing, `rejected` unreadable scans, `refused` bookings that were refused."""
+    no ingredient that is a placeholder or of unknown origin. `placeholders` are those among the
+    items and their ingredients. `gaps` are records known to be missing, `rejected` unreadable
+    scans, `refused` bookings that were refused."""
 
     stations: tuple[str, ...]
     seen: int

@@ -11,6 +11,7 @@ from tracenode.models.event_parts import (
     MAX_INPUTS,
     Count,
     EventBase,
+    Name,
     Reference,
     Text,
     Window,
@@ -97,19 +98,25 @@ class Gap(EventBase):
 
 class Report(EventBase):
     """An answer was issued (SEMANTICS S15): to whom and what for is in `name`. `question` is pinned
-    to the time of issue, `digest` is the SHA-256 of the answer's canonical bytes, hexadecimal.
+    to the time of issue, `known` is the journal position that the answer knows, `digest` is the SHA-256 of the answer's canonical bytes, hexadecimal, but
+    for what its statement says of the journal (`as_known_at`, `data_version`).
     The record's id is the report's id."""
 
     type: Literal["report"] = "report"
-    name: Text
+    name: Name
     question: dict[str, Any]
+    known: Count
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class Stale(EventBase):
-    """An issued report would now be answered differently, because of the record `cause`."""
+    """An issued report would now be answered differently, because of the record `cause`; `digest`
+    is that of the other answer. Recording fills in `name` and `question` of the report; whoever
+    books leaves them empty."""
 
     type: Literal["stale"] = "stale"
     report: Text
     cause: Text
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    name: Text = ""
+    question: dict[str, Any] = Field(default_factory=dict)

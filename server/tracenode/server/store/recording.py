@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tracenode.models.errors import RequestConflict, TraceError
-from tracenode.models.events import TraceEvent, event_fields
+from tracenode.models.events import Report, Stale, TraceEvent, event_fields
 from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.models.status import TraceStatus
 from tracenode.server.store import booking, projector, requests
@@ -29,6 +29,9 @@ from tracenode.server.store.journal import (
 )
 
 __all__ = ["Outcome", "Recorder", "Request"]
+
+UNPUBLISHED: Final = (Report, Stale)
+"""Events that get no EventSequence, since the plant did nothing. Subscribers hear of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,8 @@ class Recorder:
         if case.asked:
             body["q"] = case.asked
         if decision.effect:
-            entry = self._append(case, recorded.type, body, publish=True)
+            published = not isinstance(recorded, UNPUBLISHED)
+            entry = self._append(case, recorded.type, body, publish=published)
             projector.apply(self.connection, entry.seq, case.at, recorded)
         else:
             body["t"] = event.type

@@ -131,6 +131,10 @@ class Writer:
         self._submit(_Job(request, reply))
         return reply.result()
 
+    def now(self) -> int:
+        """Return the record time that an entry would get now, in microseconds."""
+        return self._recorder.journal.tick()
+
     def _submit(self, job: _Job) -> None:
         with self._gate:
             if self._closing:

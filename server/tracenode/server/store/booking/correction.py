@@ -14,6 +14,8 @@ from tracenode.models.events import (
     Observe,
     Reject,
     Release,
+    Report,
+    Stale,
     TraceEvent,
     Void,
 )
@@ -79,6 +81,8 @@ def _target(case: Case, record: str) -> Fact:
         raise UnknownRecord(record, "a void can't be voided: book the record again")
     if isinstance(event, Master):
         raise UnknownRecord(record, "master data can't be voided: set the entry again")
+    if isinstance(event, Report | Stale):
+        raise UnknownRecord(record, "what was issued can't be voided")
     by = connection.execute("SELECT by FROM void WHERE ev=?", (position,)).fetchone()
     if by is not None:
         raise UnknownRecord(record, f"it is void already, by {record_at(connection, by[0])}")
