@@ -7,13 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["FAILURE", "LOTS", "MASTER", "STATIONS", "Pump", "lot_in_use", "lots"]
+__all__ = [
+    "BILLS",
+    "FAILURE",
+    "LOTS",
+    "MASTER",
+    "POSITIONS",
+    "ROUTE",
+    "STATIONS",
+    "Pump",
+    "lot_in_use",
+    "lots",
+]
 
 STATIONS: Final = {
     "OP10": "Motor mounting",
     "OP20": "Board and sealing",
     "OP30": "End-of-line test",
 }
+POSITIONS: Final = {1: "motor bay", 2: "board slot"}
 FAILURE: Final = {1: "TORQUE_LOW", 2: "NOISE"}
 UNITS_PER_LOT: Final = 500
 LOTS: Final = 60
@@ -36,6 +48,21 @@ MASTER: Final[tuple[dict[str, Any], ...]] = (
         for name, (unit, _) in LOT_MATERIALS.items()
     ),
 )
+ROUTE: Final = (
+    {"step": "mount", "station": "OP10"},
+    {"step": "seal", "station": "OP20"},
+    {"step": "test", "station": "OP30"},
+)
+"""Of a pump. What fails the test goes back to OP20 for another board."""
+BILLS: Final[dict[str, tuple[dict[str, str], ...]]] = {
+    "PUMP": (
+        {"material": "MOTOR", "position": POSITIONS[1]},
+        {"material": "BOARD", "position": POSITIONS[2]},
+        *({"material": name} for name in ("HOUSING", "SEAL", "GREASE")),
+    ),
+    "MOTOR": ({"material": "COIL"},),
+    "BOARD": ({"material": "REEL"},),
+}
 
 
 def lots() -> Iterator[tuple[str, str, str, str]]:

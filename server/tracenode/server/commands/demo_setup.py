@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tracenode.drivers.simulator.product import FAILURE, MASTER, lots
+from tracenode.drivers.simulator.product import BILLS, FAILURE, MASTER, POSITIONS, ROUTE, lots
 from tracenode.models.errors import StoreError
 from tracenode.models.events import Master, Receive, TraceEvent
 from tracenode.models.quantities import Quantity
@@ -52,7 +52,7 @@ CONFIG_STATION: Final = """\
 [[stations]]
 id = "{station}"
 path = "DemoPlant/Hall1/PumpLine"
-positions = {{ 1 = "motor bay", 2 = "board slot" }}
+positions = {{ {positions} }}
 failure_codes = {{ 1 = {failure} }}
 measurements = {{ 1 = "Torque" }}
 
@@ -77,6 +77,9 @@ async def receive_material(database: Path) -> None:
     for row in MASTER:
         data = {key: value for key, value in row.items() if key != "material"}
         events.append(Master(kind="material", key=row["material"], data=data))
+    events.append(Master(kind="route", key="PUMP", data={"steps": ROUTE}))
+    for material, components in BILLS.items():
+        events.append(Master(kind="bom", key=material, data={"components": components}))
     with Trace.open(database, site="demo", create=True) as trace:
         await _book(trace, events)
         await _book(
@@ -97,5 +100,7 @@ async def _book(trace: Trace, events: Sequence[TraceEvent]) -> None:
 
 def write_config(data: Path, places: Sequence[Mapping[str, Any]], port: int) -> None:
     parts = [CONFIG_HEAD.format(host=HOST, port=port)]
-    parts += [CONFIG_STATION.format(failure=json.dumps(FAILURE[1]), **place) for place in places]
+    positions = ", ".join(f"{number} = {json.dumps(name)}" for number, name in POSITIONS.items())
+    names = {"failure": json.dumps(FAILURE[1]), "positions": positions}
+    parts += [CONFIG_STATION.format(**names, **place) for place in places]
     (data / "tracenode.toml").write_text("\n".join(parts), encoding="utf-8")
