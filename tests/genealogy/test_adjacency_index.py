@@ -7,33 +7,25 @@ import asyncio
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.genealogy.indexed import asked, found, is_asked, same_as_tables
 from tests.store.line import LINE, accepted, fill, masters, open_line, register, unit
-from tests.support.waiting import eventually
 from tracenode.models.answers import Question, WhereUsed
-from tracenode.models.errors import StoreLocked
 from tracenode.models.events import Assemble, Remove, TraceEvent, Void
 from tracenode.server.genealogy.closure import reachable
-from tracenode.server.genealogy.moment import Span, moment_of
+from tracenode.server.genealogy.moment import moment_of
 from tracenode.server.store import projector
-from tracenode.server.store.adjacency import index as index_room
 from tracenode.server.store.adjacency.index import Index
 from tracenode.server.store.adjacency.layout import HEADER, index_path
-from tracenode.server.store.adjacency.making import make_in_process
 from tracenode.server.store.copies import backup, restore
-from tracenode.server.store.lock import FileLock
 from tracenode.server.store.rebuild import rebuild
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Connection, snapshot
 from tracenode.server.trace import Trace
-
-EVER = WhereUsed(item="")
 
 
 @pytest.fixture
@@ -41,34 +33,6 @@ def line(tmp_path: Path) -> Path:
     path = tmp_path / "line.db"
     fill(path, 5)
     return path
-
-
-def found(connection: Connection) -> list[set[int]]:
-    with snapshot(connection) as reading:
-        moment = moment_of(reading, EVER)
-        return [
-            set(reachable(reading, [item], moment, span, up=up, limit=INF))
-            for (item,) in reading.rows("SELECT id FROM item ORDER BY id")
-            for up in (True, False)
-            for span in (Span.Now, Span.Ever)
-        ]
-
-
-def asked(connection: Connection) -> bool:
-    """True where the index is what a question of now would be answered from."""
-    with snapshot(connection) as reading:
-        return reading.adjacency(moment_of(reading, EVER).known) is not None
-
-
-def is_asked(trace: Trace) -> bool:
-    return trace.store.readers.run_now(asked)
-
-
-def same_as_tables(trace: Trace) -> bool:
-    """True where the index is asked and finds what the tables have."""
-    with Trace.open(trace.store.path, read_only=True) as other:
-        expected = other.store.readers.run_now(found)
-    return is_asked(trace) and trace.store.readers.run_now(found) == expected
 
 
 def emptied(path: Path, table: str = "edge") -> None:
@@ -197,10 +161,7 @@ def test_mounted_material_is_asked_of_the_tables(line: Path) -> None:
         trace.index_now()
     emptied(line)
     connection = sqlite3.connect(line, isolation_level=None)
-    connection.execute(
-        "INSERT INTO mount(slot, at, ev, item, derive, until, uev, kf)"
-        " VALUES(1, 1, 1, 1, 1, 2, 2, 1)"
-    )
+    connection.execute("INSERT INTO slot(station, name, last) VALUES(1, 'F1', 1)")
     connection.close()
     with open_line(line) as trace:
         assert trace.store.index.load()
@@ -324,102 +285,6 @@ def test_a_commit_that_fails_gives_the_index_up(line: Path) -> None:
         assert not is_asked(trace)
         assert trace.store.index.load()
         assert same_as_tables(trace)
-
-
-# ------------------------------------------------------------------ making it
-def test_two_processes_do_not_make_it_at_once(line: Path) -> None:
-    with open_line(line) as trace, FileLock(index_path(line)):
-        with pytest.raises(StoreLocked):
-            trace.index_now()
-        assert not is_asked(trace)
-
-
-def units(trace: Trace, numbers: Iterable[int]) -> None:
-    for number in numbers:
-        unit(trace, number)
-
-
-async def kept(trace: Trace, until: Callable[[], bool]) -> None:
-    keeping = asyncio.create_task(trace.keep_index())
-    await eventually(until, 30)
-    keeping.cancel()
-    await asyncio.wait([keeping])
-    assert keeping.cancelled()
-
-
-@pytest.mark.integration
-async def test_a_server_makes_it_in_another_process_and_again_when_it_is_far_behind(
-    line: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(index_room, "WORTH", 20)
-    monkeypatch.setattr(index_room, "WATCH_S", 0.05)
-    with open_line(line) as trace:
-        await kept(trace, lambda: trace.store.index.watermark is None)
-        await asyncio.to_thread(units, trace, range(10, 20))
-        await kept(trace, lambda: trace.store.index.watermark is not None)
-        assert await asyncio.to_thread(same_as_tables, trace)
-        first = trace.store.index.watermark
-        monkeypatch.setattr(index_room, "BEHIND", 5)
-        await asyncio.to_thread(units, trace, range(20, 25))
-        await kept(trace, lambda: trace.store.index.watermark != first)
-        assert await asyncio.to_thread(same_as_tables, trace)
-
-
-_SLOWLY = """
-import pathlib, sys, time
-from tracenode.server.store.adjacency import layout, making
-read = layout._neighbours
-def slowly(*arguments):
-    found = read(*arguments)
-    print("half", flush=True)
-    time.sleep(60)
-    return found
-layout._neighbours = slowly
-making.main(pathlib.Path(sys.argv[1]))
-"""
-
-
-def making_slowly(line: Path) -> subprocess.Popen[bytes]:
-    """Return a process that is half done."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", _SLOWLY, str(line)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == b"half\n"
-    return child
-
-
-@pytest.mark.integration
-def test_a_killed_making_leaves_nothing_in_use(line: Path) -> None:
-    with making_slowly(line) as child:
-        child.kill()
-    draft = index_path(line).with_name(index_path(line).name + ".draft")
-    assert draft.exists()
-    assert not index_path(line).exists()
-    with open_line(line) as trace:
-        assert not trace.store.index.load()
-        trace.index_now()
-        assert same_as_tables(trace)
-    assert not draft.exists()
-
-
-@pytest.mark.integration
-def test_the_process_ends_with_the_one_that_began_it(line: Path) -> None:
-    with making_slowly(line) as child:
-        assert child.stdin is not None
-        child.stdin.close()
-        assert child.wait(20) == 1
-
-
-@pytest.mark.integration
-async def test_a_making_that_is_given_up_ends(line: Path) -> None:
-    making = asyncio.create_task(make_in_process(line))
-    await asyncio.sleep(0.05)
-    making.cancel()
-    await asyncio.wait([making])
-    assert making.cancelled()
-    assert await make_in_process(line)
-    assert not await make_in_process(line.with_name("none.db"))
 
 
 def test_the_index_of_a_store_without_items_is_empty(tmp_path: Path) -> None:

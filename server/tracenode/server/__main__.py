@@ -19,6 +19,7 @@ COMMANDS = {
     "history": "asking:history",
     "impact": "analyses:impact",
     "import-master": "keeping:import_master",
+    "index": "indexing:index",
     "ingredients": "asking:ingredients",
     "init": "keeping:init",
     "mass-balance": "analyses:mass_balance",

@@ -4,6 +4,7 @@
 - `asking`       ingredients, where-used, history, recall
 - `recall_list`  a recall as a CSV file
 - `keeping`      init, status, verify, rebuild, backup, restore, import-master, export-nodeset
+- `indexing`     index
 - `sample`       the configuration that init writes
 - `serving`      check, run
 - `demo`         the line to try
