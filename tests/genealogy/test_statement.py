@@ -165,7 +165,7 @@ def tree() -> Plant:
     """U from A and B, those from C; C from D."""
     plant = Plant()
     plant.make("PUMP U", "STEEL A", "STEEL B", "STEEL C", "STEEL D")
-    for item, lot in (("U", "A"), ("U", "B"), ("A", "C"), ("B", "C"), ("C", "D")):
+    for item, lot in (("C", "D"), ("A", "C"), ("B", "C"), ("U", "A"), ("U", "B")):
         plant.ok("consume", item=item, lot=lot)
     return plant
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
 from tracenode.models.items import ItemKind, ItemState
-from tracenode.server.genealogy.believed import Lens, edge_sources, interval_sources, lens_of
-from tracenode.server.genealogy.closure import Link, arms, links_of
+from tracenode.server.genealogy.arms import arms
+from tracenode.server.genealogy.believed import Lens, interval_sources, lens_of
+from tracenode.server.genealogy.closure import Link, holding, links_of
+from tracenode.server.genealogy.contents import emptied, in_owner
 from tracenode.server.genealogy.ends import PLACES, Outcome
 from tracenode.server.genealogy.facts import facts_of
 from tracenode.server.genealogy.lineage import placeholders, pooled
 from tracenode.server.genealogy.moment import Moment, Span
-from tracenode.server.genealogy.walk import Limits, walk
+from tracenode.server.genealogy.walk import Limits, Origin, walk
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Reading
 
@@ -30,7 +32,8 @@ __all__ = ["Census", "census_of", "count", "doubtful_sql", "holding_sql"]
 @dataclass(slots=True)
 class Census:
     """Counts over all that an item went into: by material and state, of ends by their mark.
-    `open_ends` are the ends in the plant."""
+    `open_ends` are the ends in the plant, `owners` the lots and containers that are counted for
+    what is in them alone."""
 
     affected: int = 0
     lines: Counter[tuple[str, ItemState]] = field(default_factory=Counter)
@@ -38,6 +41,7 @@ class Census:
     open_ends: set[str] = field(default_factory=set)
     pooled: int = 0
     placeholders: int = 0
+    owners: set[int] = field(default_factory=set)
 
     @property
     def materials(self) -> Counter[str]:
@@ -50,24 +54,38 @@ class Census:
     def add(self, outcome: Outcome, items: set[int]) -> None:
         """Count items of a walk in memory."""
         facts = outcome.facts
-        self.affected += len(items)
-        self.lines.update((facts[item].material, facts[item].state) for item in items)
+        owners = {item: facts[item].owner for item in items}
+        counted = [item for item, owner in owners.items() if owner is None]
+        self.affected += len(counted)
+        self.lines.update((facts[item].material, facts[item].state) for item in counted)
+        self.owners |= {owner for owner in owners.values() if owner is not None}
+        self.owners -= owners.keys()
         self.marks.update(outcome.mark(item) for item in items.intersection(outcome.ends()))
         self.open_ends.update(facts[item].public for item in outcome.open_ends() if item in items)
 
+    def add_owners(self, reading: Reading, moment: Moment) -> None:
+        """Count the owners of contents, each once."""
+        owners = facts_of(reading, self.owners, moment).values()
+        self.affected += len(owners)
+        self.lines.update((owner.material, owner.state) for owner in owners)
 
-def census_of(outcome: Outcome) -> Census:
+
+def census_of(reading: Reading, outcome: Outcome, moment: Moment) -> Census:
     """Count the items of a walk."""
     walked = outcome.walked
+    starts = set(walked.origin.starts)
     census = Census(pooled=pooled(walked.links), placeholders=placeholders(walked.links))
-    census.add(outcome, walked.depth.keys() - {walked.root})
+    census.add(outcome, walked.depth.keys() - starts)
+    census.owners -= starts
+    census.add_owners(reading, moment)
     return census
 
 
-def count(reading: Reading, root: int, moment: Moment) -> Census:
-    """Count all that an item went into: ever, unless the moment has an `as_of`."""
-    values = {"ids": json.dumps([root]), "root": root, **moment.parameters}
-    affected, lines, marks, ends, (pools, places) = reading.array(
+def count(reading: Reading, origin: Origin, moment: Moment, span: Span) -> Census:
+    """Count all that an item went into: by the edges that hold at the moment or, with the span
+    Ever, by all."""
+    values = {"ids": json.dumps(origin.starts), **moment.parameters}
+    affected, lines, marks, ends, (pools, places), owners = reading.array(
         holding_sql(lens_of(moment, moment.point)), values
     )
     census = Census(
@@ -77,15 +95,17 @@ def count(reading: Reading, root: int, moment: Moment) -> Census:
         {fact.public for fact in facts_of(reading, ends, moment).values()},
         pools,
         places,
+        set(owners),
     )
-    if moment.as_of is None:
-        _count_former(reading, root, moment, census)
+    if span is Span.Ever:
+        _count_former(reading, origin, moment, census)
+    census.add_owners(reading, moment)
     return census
 
 
-def _count_former(reading: Reading, root: int, moment: Moment, census: Census) -> None:
+def _count_former(reading: Reading, origin: Origin, moment: Moment, census: Census) -> None:
     """Add the items that the suspect was in once and is in no more."""
-    values = {"ids": json.dumps([root]), **moment.parameters}
+    values = {"ids": json.dumps(origin.starts), **moment.parameters}
     doubtful, above = reading.array(doubtful_sql(lens_of(moment, Span.Ever)), values)
     if not doubtful:
         return
@@ -97,7 +117,7 @@ def _count_former(reading: Reading, root: int, moment: Moment, census: Census) -
     for link in dict.fromkeys(links):
         at.setdefault(link.src, []).append(link)
     walked = walk(
-        root,
+        origin,
         lambda items: (link for item in items for link in at.get(item, ())),
         Limits(INF, None, lambda items, n: items[:n]),
         up=False,
@@ -106,62 +126,74 @@ def _count_former(reading: Reading, root: int, moment: Moment, census: Census) -
     outcome = Outcome(reading, walked, facts_of(reading, walked.depth, moment), moment)
     former = walked.depth.keys() & set(doubtful)
     census.add(outcome, former)
+    census.owners -= holding(reading, origin.starts, list(census.owners), moment)
     census.pooled += pooled(link for link in walked.links if link.src in former)
     census.placeholders += placeholders(link for link in walked.links if link.src in former)
 
 
-def _steps(lens: Lens, table: str, column: str, *, up: bool, also: str = "") -> str:
+def _steps(lens: Lens, table: str, *more: str, up: bool, also: str = "") -> str:
+    """One step of a recursion over `table`: its `n`, then `more` of its columns."""
     return "".join(
-        f" UNION SELECT {column} {clause}"
-        for clause, _ in arms(lens, up=up, table=table, also=also)
+        f" UNION SELECT {','.join((arm.src if up else arm.dst, *more))} FROM {table} {arm.joined}"
+        for arm in arms(lens, up=up, table=table, also=also)
     )
 
 
 @cache
 def holding_sql(point: Lens) -> str:
-    """Return the statement that counts all that holds the one item of `:ids` (also `:root`) at an
-    instant, as one JSON array: items, by material and state, ends by mark, numbers of the open
-    ends, and both pooled edges and placeholders. The rules of `ends` in SQL."""
+    """Return the statement that counts all that holds the items of `:ids` at an instant, as one
+    JSON array: items, by material and state, ends by mark, numbers of the open ends, both pooled
+    edges and placeholders, and numbers of the lots and containers that hold them in their contents
+    alone, which are not among the items. The rules of `ends` in SQL."""
     states = " UNION ALL ".join(
         f"SELECT l.at AS at, l.ev AS ev, l.state AS state FROM {source.table} l"
-        f" WHERE l.item=i.id{source.where}"
+        f" WHERE l.item=coalesce(i.state_of,i.id){source.where}"
         for source in interval_sources("life", "l", "i.id", point)
     )
     used = " OR ".join(
-        f"EXISTS(SELECT 1 FROM {source.table} e INDEXED BY {source.table}_out"
-        f" WHERE e.src=a.n AND (e.rel&15)<>{Relation.Contain:d}{source.where})"
-        for source in edge_sources("e", "a.n", point)
+        f"EXISTS(SELECT 1 FROM {arm.tables} WHERE {arm.where}"
+        f" AND ({arm.rel}&15)<>{Relation.Contain:d})"
+        for arm in arms(point, up=False, table="a")
     )
-    packed = f" AND (e.rel&15){{zero}}={Relation.Contain:d}"
+    packed = f" AND ({{rel}}&15){{zero}}={Relation.Contain:d}"
     crossed = " UNION ALL ".join(
-        f"SELECT (e.rel>>4)={EdgeQuality.Pooled:d} AS pool,"
-        f" iif((e.rel&15)={Relation.Identity:d}, e.src, NULL) AS place {clause}"
-        for clause, _ in arms(point, up=False)
+        f"SELECT ({arm.rel}>>4)={EdgeQuality.Pooled:d} AS pool,"
+        f" iif(({arm.rel}&15)={Relation.Identity:d}, {arm.src}, NULL) AS place FROM t {arm.joined}"
+        for arm in arms(point, up=False)
     )
     places_of = ",".join(f"{kind:d}" for kind in PLACES)
     return (
         "WITH RECURSIVE t(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
-        f"{_steps(point, 't', 'e.dst', up=False)}),"
-        f" a(n,state,cls,code) AS MATERIALIZED (SELECT i.id,"
-        f" (SELECT state FROM ({states}) ORDER BY at DESC, ev DESC LIMIT 1), y.cls, y.code"
+        f"{_steps(point, 't', up=False)}),"
+        f" a(n,state,cls,code,owner) AS MATERIALIZED (SELECT i.id,"
+        f" iif(i.state_of IS NOT NULL AND {emptied('i', point)}, {ItemState.Scrapped:d},"
+        f" (SELECT state FROM ({states}) ORDER BY at DESC, ev DESC LIMIT 1)),"
+        " y.cls, y.code, i.state_of"
         " FROM t CROSS JOIN item i ON i.id=t.n CROSS JOIN type y ON y.id=i.type"
-        " WHERE t.n<>:root),"
+        " WHERE t.n NOT IN (SELECT value FROM json_each(:ids))),"
         f" p(n,mark) AS (SELECT n, iif(state={ItemState.Scrapped:d},{HitMark.Scrapped:d},"
         f"{HitMark.Shipped:d}) FROM a WHERE state IN"
         f" ({ItemState.Scrapped:d},{ItemState.Shipped:d})"
-        f"{_steps(point, 'p', 'e.src, p.mark', up=True, also=packed)}),"
+        f"{_steps(point, 'p', 'p.mark', up=True, also=packed)}),"
         " m(n,mark) AS MATERIALIZED (SELECT n, min(mark) FROM p GROUP BY n),"
         " z(n,mark,done) AS MATERIALIZED (SELECT a.n, coalesce(m.mark, 0),"
         f" a.cls={ItemKind.Unit:d} AND a.state IS {ItemState.Completed:d}"
-        f" FROM a LEFT JOIN m ON m.n=a.n WHERE a.cls NOT IN ({places_of}) AND NOT ({used}))"
-        " SELECT json_array((SELECT count(*) FROM a),"
+        f" FROM a LEFT JOIN m ON m.n=a.n WHERE a.cls NOT IN ({places_of}) AND NOT ({used})),"
+        " k(n) AS (SELECT a.n FROM a CROSS JOIN item i ON i.id=a.n"
+        f" WHERE a.owner IS NOT NULL AND a.cls IN ({places_of})"
+        f" AND a.n NOT IN (SELECT n FROM m) AND {in_owner('i', point)})"
+        " SELECT json_array((SELECT count(*) FROM a WHERE owner IS NULL),"
         " json((SELECT json_group_array(json_array(code, s, c)) FROM (SELECT code,"
-        f" coalesce(state, {ItemState.Registered:d}) AS s, count(*) AS c FROM a GROUP BY 1, 2))),"
+        f" coalesce(state, {ItemState.Registered:d}) AS s, count(*) AS c FROM a"
+        " WHERE owner IS NULL GROUP BY 1, 2))),"
         " json((SELECT json_group_array(json_array(mark, c)) FROM"
         " (SELECT mark, count(*) AS c FROM z GROUP BY mark))),"
-        " json((SELECT json_group_array(n) FROM z WHERE mark=0 AND NOT done)),"
+        " json((SELECT json_group_array(n) FROM (SELECT n FROM z WHERE mark=0 AND NOT done"
+        " UNION ALL SELECT n FROM k))),"
         " json((SELECT json_array(coalesce(sum(pool), 0), count(DISTINCT place))"
-        f" FROM ({crossed}))))"
+        f" FROM ({crossed}))),"
+        " json((SELECT json_group_array(DISTINCT owner) FROM a"
+        " WHERE owner IS NOT NULL AND owner NOT IN (SELECT n FROM t))))"
     )
 
 
@@ -169,16 +201,16 @@ def holding_sql(point: Lens) -> str:
 def doubtful_sql(ever: Lens) -> str:
     """Return the statement for the items reached only over an edge that has ended, and for all
     that lies between them and the items of `:ids`, as a JSON array of two arrays."""
-    now = Lens(Span.Now, ever.live, ever.bounded)
-    inside = " AND e.src{zero} IN s"
-    between = _steps(ever, "c", "e.src", up=True, also=inside).removeprefix(" UNION ")
+    now = replace(ever, span=Span.At if ever.bounded else Span.Now)
+    inside = " AND {src}{zero} IN s"
+    between = _steps(ever, "c", up=True, also=inside).removeprefix(" UNION ")
     return (
         "WITH RECURSIVE s(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
-        f"{_steps(ever, 's', 'e.dst', up=False)}),"
+        f"{_steps(ever, 's', up=False)}),"
         " o(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
-        f"{_steps(now, 'o', 'e.dst', up=False)}),"
+        f"{_steps(now, 'o', up=False)}),"
         " c(n) AS MATERIALIZED (SELECT n FROM s WHERE n NOT IN o),"
-        f" u(n) AS ({between}{_steps(ever, 'u', 'e.src', up=True, also=inside)})"
+        f" u(n) AS ({between}{_steps(ever, 'u', up=True, also=inside)})"
         " SELECT json_array(json((SELECT json_group_array(n) FROM c)),"
         " json((SELECT json_group_array(n) FROM u)))"
     )

@@ -7,12 +7,13 @@ Sets of ids by recursion are exact for one instant: all edges that hold at an in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
 from tracenode.models.genealogy import EdgeQuality, Relation
-from tracenode.server.genealogy.believed import Lens, edge_sources, lens_of
+from tracenode.server.genealogy.arms import arms
+from tracenode.server.genealogy.believed import Lens, lens_of
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Reading
@@ -20,13 +21,14 @@ from tracenode.server.store.snapshot import Reading
 __all__ = [
     "CHUNK",
     "Link",
-    "arms",
     "chunks",
     "closure_sql",
     "holding",
     "links_of",
     "links_sql",
+    "links_within",
     "reachable",
+    "within",
     "within_sql",
 ]
 
@@ -37,8 +39,6 @@ of the interpreter runs."""
 # Twenty times as quick as calling the enumerations, of which an answer has thousands.
 _RELATIONS: Final = {int(relation): relation for relation in Relation}
 _QUALITIES: Final = {int(quality): quality for quality in EdgeQuality}
-
-_MOUNTED: Final = "SELECT EXISTS(SELECT 1 FROM mount)"
 
 
 class Link(NamedTuple):
@@ -68,29 +68,14 @@ class Link(NamedTuple):
         return _QUALITIES[self.rel >> 4]
 
 
-def arms(lens: Lens, *, up: bool, table: str = "t", also: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (FROM and WHERE clauses, end of the edge) of each table that edges stand in, joined to
-    the ids of `table`: their inputs where `up`, else their outputs.
-
-    `also` is a further condition on the edge `e`, beginning with AND; `{zero}` in it stands for
-    what makes it a condition over two tables.
-    """
-    also = also.format(zero=f"+0*{table}.n")
-    for source in edge_sources("e", f"{table}.n", lens):
-        column, hint = ("dst", "") if up else ("src", f" INDEXED BY {source.table}_out")
-        yield (
-            f"FROM {table} CROSS JOIN {source.table} e{hint}"
-            f" ON e.{column}={table}.n{source.where}{also}",
-            source.until,
-        )
-
-
 @cache
 def closure_sql(lens: Lens, *, up: bool) -> str:
     """Return the statement for the ids reachable from `:ids` (a JSON array), at most `:limit`, as
     one JSON array; the given ones are among them."""
-    found = "e.src" if up else "e.dst"
-    steps = "".join(f" UNION SELECT {found} {clause}" for clause, _ in arms(lens, up=up))
+    steps = "".join(
+        f" UNION SELECT {arm.src if up else arm.dst} FROM t {arm.joined}"
+        for arm in arms(lens, up=up)
+    )
     return (
         "WITH RECURSIVE t(n) AS (SELECT value FROM json_each(:ids)"
         f"{steps} LIMIT :limit) SELECT json_group_array(n) FROM t"
@@ -102,8 +87,8 @@ def links_sql(lens: Lens, *, up: bool, also: str = "") -> str:
     """Return the statement for the edges at the ids in `:ids`, as one JSON array of rows; `also` as
     in `arms`."""
     selects = " UNION ALL ".join(
-        f"SELECT json_array(e.src,e.dst,e.ev,e.ord,e.at,{until},e.rel,e.qty,e.unit,e.pos) r {rest}"
-        for rest, until in arms(lens, up=up, also=also)
+        f"SELECT json_array({arm.columns}) r FROM t {arm.joined}"
+        for arm in arms(lens, up=up, also=also)
     )
     return (
         "WITH t(n) AS (SELECT value FROM json_each(:ids))"
@@ -116,9 +101,9 @@ def within_sql(lens: Lens) -> str:
     """Return the statement for the outputs reachable from `:ids` inside the ids of `:within`, as
     one JSON array; the given ones are among them."""
     # A sum, so that SQLite does not seek every pair of an item and a member of the set.
-    also = " AND e.dst{zero} IN a"
+    also = " AND {dst}{zero} IN a"
     steps = "".join(
-        f" UNION SELECT e.dst {clause}" for clause, _ in arms(lens, up=False, also=also)
+        f" UNION SELECT {arm.dst} FROM t {arm.joined}" for arm in arms(lens, up=False, also=also)
     )
     return (
         "WITH RECURSIVE a(n) AS MATERIALIZED (SELECT value FROM json_each(:within)),"
@@ -136,7 +121,7 @@ def reachable(
     or of ever. Edges that are derived from mounts it does not know.
     """
     adjacency = reading.adjacency(moment.known) if moment.live and moment.as_of is None else None
-    if adjacency is not None and reading.rows(_MOUNTED) == [(0,)]:
+    if adjacency is not None and not moment.mounts:
         ever = span is not Span.Now
         return adjacency.reachable(ids, reading.check, up=up, ever=ever, limit=limit)
     sql = closure_sql(lens_of(moment, span), up=up)
@@ -151,14 +136,19 @@ def holding(
     It is searched from the items upwards first: what went into them is little, where a root went
     may be everything.
     """
-    point = moment.point
-    above = reachable(reading, items, moment, point, up=True, limit=INF)
+    above = reachable(reading, items, moment, moment.point, up=True, limit=INF)
     inside = set(above).intersection(roots)
-    if not inside:
+    return within(reading, inside, above, moment).intersection(items)
+
+
+def within(
+    reading: Reading, roots: Collection[int], above: Sequence[int], moment: Moment
+) -> set[int]:
+    """Return what `roots` are in at the moment, with them, by edges inside of `above`."""
+    if not roots:
         return set()
-    values = {"ids": json.dumps(list(inside)), "within": json.dumps(above), **moment.parameters}
-    reached = reading.array(within_sql(lens_of(moment, point)), values)
-    return set(items).intersection(reached)
+    values = {"ids": json.dumps(list(roots)), "within": json.dumps(above), **moment.parameters}
+    return set(reading.array(within_sql(lens_of(moment, moment.point)), values))
 
 
 def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -179,10 +169,36 @@ def links_of(
     """Return the edges at some ids, of some relations or of all: those into them where `up`, else
     those out of them."""
     kinds = ",".join(f"{relation:d}" for relation in relations)
-    also = f" AND (e.rel&15){{zero}} IN ({kinds})" if relations else ""
+    also = f" AND ({{rel}}&15){{zero}} IN ({kinds})" if relations else ""
     sql = links_sql(lens_of(moment, span), up=up, also=also)
     links: list[Link] = []
     for chunk in chunks(ids):
         rows = reading.array(sql, {"ids": json.dumps(chunk), **moment.parameters})
+        links.extend(map(Link._make, rows))
+    return links
+
+
+@cache
+def inner_links_sql(lens: Lens) -> str:
+    """Return the statement for the edges into the ids of `:ids` from those of `:within`, as one
+    JSON array of rows."""
+    selects = " UNION ALL ".join(
+        f"SELECT json_array({arm.columns}) r FROM t {arm.joined}"
+        for arm in arms(lens, up=True, also=" AND {src}{zero} IN a")
+    )
+    return (
+        "WITH a(n) AS MATERIALIZED (SELECT value FROM json_each(:within)),"
+        " t(n) AS (SELECT value FROM json_each(:ids))"
+        f" SELECT '['||coalesce(group_concat(r),'')||']' FROM ({selects})"
+    )
+
+
+def links_within(reading: Reading, ids: Sequence[int], moment: Moment, span: Span) -> list[Link]:
+    """Return the edges between some ids."""
+    sql = inner_links_sql(lens_of(moment, span))
+    values = {"within": json.dumps(ids), **moment.parameters}
+    links: list[Link] = []
+    for chunk in chunks(ids):
+        rows = reading.array(sql, {"ids": json.dumps(chunk), **values})
         links.extend(map(Link._make, rows))
     return links

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -12,13 +13,15 @@ from tracenode.models.genealogy import Relation
 from tracenode.models.quantities import Quantity
 from tracenode.server.genealogy.believed import Lens, interval_sources, lens_of
 from tracenode.server.genealogy.closure import Link, links_of
-from tracenode.server.genealogy.facts import Fact, facts_of, held
+from tracenode.server.genealogy.contents import origin_of
+from tracenode.server.genealogy.facts import Fact, facts_of
+from tracenode.server.genealogy.holds import held
 from tracenode.server.genealogy.moment import Moment, Span, moment_of
 from tracenode.server.store.journal import from_microseconds
 from tracenode.server.store.known import number_of
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["item_detail"]
+__all__ = ["item_detail", "registered_with"]
 
 _UPDATED: Final = """
 SELECT r.at FROM touch t CROSS JOIN journal r ON r.seq=t.seq
@@ -33,11 +36,14 @@ def item_detail(reading: Reading, question: ItemDetail) -> ItemAnswer:
     `station` is where its latest operation was, `order` that of the latest event in its life that
     names one, `quantity` what it was registered with, `updated_at` the event time of the last
     record that touches it. Relations are those that stand at the moment, ordered by event time and
-    id.
+    id. What a lot or container is made from is what went into its content, in the last step, and
+    into the lot itself; the content that it had before is not named.
     """
     moment = moment_of(reading, question)
     item = number_of(reading.connection, question.item, moment.as_of, moment.known)
-    inputs = links_of(reading, [item], moment, moment.point, up=True)
+    origin = origin_of(reading, item, moment, moment.point, up=True)
+    made = sorted({item, *origin.starts})
+    inputs = links_of(reading, made, moment, moment.point, up=True)
     came = links_of(
         reading, [item], moment, Span.Ever, up=False, relations=(Relation.Install, Relation.Contain)
     )
@@ -60,27 +66,27 @@ def item_detail(reading: Reading, question: ItemDetail) -> ItemAnswer:
         order=_order(life),
         quantity=_quantity(life, fact.public),
         updated_at=_updated(reading, item, moment, fact),
-        parts=_others(item, inputs, facts, Relation.Install),
-        part_of=next(iter(_others(item, outputs, facts, Relation.Install)), None),
-        made_from=_others(
-            item, inputs, facts, Relation.Consume, Relation.Transform, Relation.Carry
-        ),
-        packed_in=next(iter(_others(item, outputs, facts, Relation.Contain)), None),
+        parts=_inputs(inputs, facts, Relation.Install),
+        part_of=next(iter(_outputs(outputs, facts, Relation.Install)), None),
+        made_from=_inputs(inputs, facts, Relation.Consume, Relation.Transform),
+        packed_in=next(iter(_outputs(outputs, facts, Relation.Contain)), None),
         replaces=_replaced(reading, came, fact.public),
     )
     return ItemAnswer(root=fact.public, view=view, statement=moment.statement())
 
 
-def _others(
-    item: int, links: list[Link], facts: dict[int, Fact], *relations: Relation
-) -> tuple[str, ...]:
-    """The items at the other ends of some edges, each once."""
-    found = sorted(
-        (link.at, facts[link.src if link.dst == item else link.dst].public)
-        for link in links
-        if link.relation in relations
-    )
-    return tuple(dict.fromkeys(public for _, public in found))
+def _inputs(links: list[Link], facts: dict[int, Fact], *relations: Relation) -> tuple[str, ...]:
+    return _each((link.at, facts[link.src]) for link in links if link.relation in relations)
+
+
+def _outputs(links: list[Link], facts: dict[int, Fact], *relations: Relation) -> tuple[str, ...]:
+    return _each((link.at, facts[link.dst]) for link in links if link.relation in relations)
+
+
+def _each(found: Iterable[tuple[int, Fact]]) -> tuple[str, ...]:
+    """Public ids by event time, each once."""
+    order = sorted((at, fact.public) for at, fact in found)
+    return tuple(dict.fromkeys(public for _, public in order))
 
 
 def _standing(link: Link, moment: Moment) -> bool:
@@ -123,6 +129,11 @@ def _said(type_: str, body: str) -> dict[str, Any]:
 
 def _order(life: list[dict[str, Any]]) -> str:
     return next((said["order"] for said in reversed(life) if said.get("order")), "")
+
+
+def registered_with(reading: Reading, item: int, public: str, moment: Moment) -> Quantity | None:
+    """Return the quantity that an item was registered with; None where it is not known."""
+    return _quantity(_life(reading, item, moment), public)
 
 
 def _quantity(life: list[dict[str, Any]], public: str) -> Quantity | None:

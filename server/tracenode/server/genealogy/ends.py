@@ -2,11 +2,13 @@
 
 Ingredients: the trace ends at a unit or lot that nothing went into; what is only packed in it did
 not. Where it came by a receipt the end is closed, else open: it was registered or made here, and
-from what is not recorded.
+from what is not recorded. A container itself is an end only where something was drawn from it that
+nothing was known to be in: an open one.
 
 Where used: the trace ends at a unit or lot that is part of nothing now; a container or carrier is
 a place and no end itself. The end is closed where the item is shipped or scrapped, alone or inside
 of a container that is, or where it is a completed unit; else it is open: somewhere in the plant.
+A content that is still in its container is an open end too; one that was emptied out was scrapped.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from tracenode.models.genealogy import HitMark, Relation
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.server.genealogy.closure import Link, holding, links_of
+from tracenode.server.genealogy.contents import held_now
 from tracenode.server.genealogy.facts import Fact, facts_of
 from tracenode.server.genealogy.moment import Moment
 from tracenode.server.genealogy.walk import Walked
@@ -31,10 +34,19 @@ LEFT: dict[ItemState, HitMark] = {
 
 
 def leaves(walked: Walked, facts: Mapping[int, Fact]) -> list[int]:
-    """Return the units and lots of an ingredients walk that nothing went into, unordered."""
-    links = (*walked.links, *walked.omitted)
-    made = {link.dst for link in links if link.relation is not Relation.Contain} | walked.unseen
-    return [item for item in walked.depth if item not in made and facts[item].kind not in PLACES]
+    """Return the units, lots and contents of an ingredients walk that nothing went into, and the
+    containers drawn from while nothing was in them, unordered."""
+    links = [
+        link for link in (*walked.links, *walked.omitted) if link.relation is not Relation.Contain
+    ]
+    made = {link.dst for link in links} | walked.unseen
+    drawn = {link.src for link in links}
+    return [
+        item
+        for item in walked.arrivals
+        if item not in made
+        and (facts[item].kind not in PLACES or facts[item].owner is not None or item in drawn)
+    ]
 
 
 class Outcome:
@@ -45,19 +57,22 @@ class Outcome:
     ) -> None:
         self.walked = walked
         self.facts = facts
+        self._reading = reading
         self._moment = moment
+        self._starts = frozenset(walked.origin.starts)
         self._packed: dict[int, list[int]] = {}
         self._used: set[int] = set()
         outputs: dict[int, list[int]] = {}
         for link in filter(self._stands, walked.links):
             outputs.setdefault(link.src, []).append(link.dst)
         self._place(filter(self._stands, walked.links))
-        self._holding = _reach(walked.root, outputs)
+        self._holding = _reach(walked.origin.starts, outputs)
         if walked.truncated:
-            self._complete(reading)
+            self._complete()
 
     def _stands(self, link: Link) -> bool:
-        return link.open or self._moment.as_of is not None
+        then = self._moment.as_of
+        return link.open if then is None else link.at <= then < link.until
 
     def _place(self, links: Iterable[Link]) -> None:
         for link in links:
@@ -66,12 +81,12 @@ class Outcome:
             else:
                 self._used.add(link.src)
 
-    def _complete(self, reading: Reading) -> None:
+    def _complete(self) -> None:
         """Read what a cut left out and the found items' marks depend on: by which edges the root is
         still in them, and the containers that they are in."""
-        walked, moment = self.walked, self._moment
+        reading, walked, moment = self._reading, self.walked, self._moment
         doubtful = [item for item in walked.depth if item not in self._holding]
-        self._holding |= holding(reading, [walked.root], doubtful, moment)
+        self._holding |= holding(reading, walked.origin.starts, doubtful, moment)
         links = [link for link in walked.omitted if self._stands(link)]
         self._place(links)
         places = {link.dst for link in links if link.relation is Relation.Contain}
@@ -87,7 +102,7 @@ class Outcome:
         """Scrapped or Shipped, where the item is, alone or inside of a container."""
         marks = {
             mark
-            for inside in _reach(item, self._packed)
+            for inside in _reach((item,), self._packed)
             if (mark := LEFT.get(self.facts[inside].state)) is not None
         }
         return min(marks, default=None)
@@ -99,24 +114,39 @@ class Outcome:
         return self.left(item) or HitMark.Current
 
     def ends(self) -> list[int]:
-        """Return the units and lots, but the root, that are part of nothing now, unordered."""
-        walked = self.walked
+        """Return the units and lots that are part of nothing now, without the suspect itself,
+        unordered."""
         return [
             item
-            for item in walked.depth
-            if item != walked.root
-            and item not in self._used
-            and item not in walked.unseen
-            and self.facts[item].kind not in PLACES
+            for item in self.walked.depth
+            if item not in self._starts and self._unused(item) and not self._is_place(item)
         ]
 
     def open_ends(self) -> list[int]:
-        """Return where the trace ends open, unordered: the root too, where it went nowhere."""
-        walked = self.walked
+        """Return where the trace ends open, unordered: the suspect too, so far as it went nowhere
+        or is still in its container."""
+        facts = self.facts
         ends = self.ends()
-        if walked.root not in self._used | walked.unseen:
-            ends.append(walked.root)
+        alone = len(self._starts) == 1
+        ends += [
+            item
+            for item in self._starts
+            if self._unused(item)
+            and (not self._is_place(item) or (alone and not facts[item].owner))
+        ]
+        in_tanks = [
+            item
+            for item in self.walked.depth
+            if facts[item].owner is not None and self._is_place(item)
+        ]
+        ends += held_now(self._reading, in_tanks, self._moment) - self.walked.unseen
         return [item for item in ends if not self._closed(item)]
+
+    def _unused(self, item: int) -> bool:
+        return item not in self._used and item not in self.walked.unseen
+
+    def _is_place(self, item: int) -> bool:
+        return self.facts[item].kind in PLACES
 
     def _closed(self, item: int) -> bool:
         fact = self.facts[item]
@@ -124,9 +154,9 @@ class Outcome:
         return finished or self.left(item) is not None
 
 
-def _reach(start: int, outputs: Mapping[int, list[int]]) -> set[int]:
-    found = {start}
-    todo = [start]
+def _reach(starts: Iterable[int], outputs: Mapping[int, list[int]]) -> set[int]:
+    found = set(starts)
+    todo = list(found)
     while todo:
         for item in outputs.get(todo.pop(), ()):
             if item not in found:

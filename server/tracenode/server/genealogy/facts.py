@@ -10,16 +10,21 @@ from typing import Any, NamedTuple
 from tracenode.models.identifiers import Identity
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.server.genealogy.believed import Lens, interval_sources, lens_of
-from tracenode.server.genealogy.closure import chunks, holding
+from tracenode.server.genealogy.closure import chunks
+from tracenode.server.genealogy.contents import emptied
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["Fact", "earliest", "facts_of", "held", "received"]
+__all__ = ["Fact", "earliest", "facts_of", "receipts", "received"]
 
 
 class Fact(NamedTuple):
     """An item as known. `first_seen` is the event time of its registration; where that was voided,
-    of the first record that names it."""
+    of the first record that names it.
+
+    A content has the state and holds of its owner, and was scrapped where it was emptied out. It is
+    first seen with the record that made it.
+    """
 
     public: str
     kind: ItemKind
@@ -30,6 +35,8 @@ class Fact(NamedTuple):
     """Microseconds."""
     held: bool
     """By a hold on itself."""
+    owner: int | None = None
+    """Of a content: the lot or container that it is or was in."""
 
 
 def _any(table: str, row: str, anchor: str, lens: Lens, column: str) -> str:
@@ -44,14 +51,16 @@ def _any(table: str, row: str, anchor: str, lens: Lens, column: str) -> str:
 def facts_sql(point: Lens) -> str:
     """Return the statement for the facts of the items in `:ids`, as one JSON array of rows."""
     ever = Lens(Span.Ever, point.live, bounded=False)
+    owner = "coalesce(i.state_of,i.id)"
     born = _any("life", "l", "i.id", ever, "l.at AS at")
-    state = _any("life", "l", "i.id", point, "l.at AS at, l.ev AS ev, l.state AS state")
-    hold = _any("hold", "h", "i.id", point, "1")
+    state = _any("life", "l", owner, point, "l.at AS at, l.ev AS ev, l.state AS state")
+    hold = _any("hold", "h", owner, point, "1")
     return (
         "SELECT json_group_array(json_array(i.id,y.scheme,y.code,y.cls,i.text,i.gen,"
-        f"(SELECT min(at) FROM ({born})),"
-        f"(SELECT state FROM ({state}) ORDER BY at DESC, ev DESC LIMIT 1),"
-        f"EXISTS({hold})))"
+        f"iif(i.state_of IS NULL,(SELECT min(at) FROM ({born})),i.at),"
+        f"iif(i.state_of IS NOT NULL AND {emptied('i', point)},{ItemState.Scrapped:d},"
+        f"(SELECT state FROM ({state}) ORDER BY at DESC, ev DESC LIMIT 1)),"
+        f"EXISTS({hold}),i.state_of,iif(i.state_of IS NULL,0,i.ev)))"
         " FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value"
         " CROSS JOIN type y ON y.id=i.type"
     )
@@ -85,24 +94,25 @@ def facts_of(reading: Reading, ids: Iterable[int], moment: Moment) -> dict[int, 
 
 
 def _fact(row: list[Any]) -> Fact:
-    _, scheme, part, kind, text, generation, at, state, hold = row
+    _, scheme, part, kind, text, generation, at, state, hold, owner, content = row
     return Fact(
-        str(Identity(scheme, part, text, generation)),
+        str(Identity(scheme, part, text, generation, content)),
         ItemKind(kind),
         part,
         text,
         ItemState.Registered if state is None else ItemState(state),
         at,
         bool(hold),
+        owner,
     )
 
 
 @cache
 def _births_sql(lens: Lens) -> str:
-    born = _any("life", "l", "j.value", lens, "l.at AS at")
+    born = _any("life", "l", "i.id", lens, "l.at AS at")
     return (
-        "SELECT json_group_array(json_array(j.value, (SELECT min(at) FROM"
-        f" ({born})))) FROM json_each(:ids) j"
+        "SELECT json_group_array(json_array(i.id,iif(i.state_of IS NULL,(SELECT min(at) FROM"
+        f" ({born})),i.at))) FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value"
     )
 
 
@@ -127,38 +137,25 @@ def earliest(reading: Reading, ids: Sequence[int], count: int, moment: Moment) -
 def _registered_sql(lens: Lens) -> str:
     first = _any("life", "l", "j.value", lens, "l.at AS at, l.ev AS ev")
     return (
-        "SELECT json_group_array(j.value) FROM json_each(:ids) j CROSS JOIN journal r"
+        "SELECT json_group_array(json_array(j.value, json_extract(r.body, CASE r.type"
+        " WHEN 'correct' THEN '$.f.replacement.quantity' ELSE '$.f.quantity' END)))"
+        " FROM json_each(:ids) j CROSS JOIN journal r"
         f" ON r.seq=(SELECT ev FROM ({first}) ORDER BY at, ev LIMIT 1)"
         " WHERE r.type='receive' OR (r.type='correct'"
         " AND json_extract(r.body,'$.f.replacement.type')='receive')"
     )
 
 
-def received(reading: Reading, ids: Sequence[int], moment: Moment) -> set[int]:
-    """Return those of some items that came by a receipt."""
+def receipts(reading: Reading, ids: Sequence[int], moment: Moment) -> dict[int, str | None]:
+    """Return those of some items that came by a receipt, each with the quantity that came; None is
+    unknown."""
     sql = _registered_sql(Lens(Span.Begun, moment.live, bounded=False))
-    found: set[int] = set()
+    found: dict[int, str | None] = {}
     for chunk in chunks(ids):
         found.update(reading.array(sql, {"ids": json.dumps(chunk), "K": moment.known}))
     return found
 
 
-# ------------------------------------------------------------------ holds
-@cache
-def _roots_sql(lens: Lens) -> str:
-    rows = " UNION ".join(
-        f"SELECT h.item AS item FROM {source.table} h WHERE h.scope=1{source.where}"
-        for source in interval_sources("hold", "h", "h.scope", lens)
-    )
-    return f"SELECT json_group_array(item) FROM ({rows})"
-
-
-def held(reading: Reading, facts: dict[int, Fact], moment: Moment) -> set[int]:
-    """Return those of the items that are on hold: by a hold on themselves, or on something that is
-    in them whose hold reaches all that it went into (SEMANTICS S17)."""
-    on_hold = {number for number, fact in facts.items() if fact.held}
-    point = moment.point
-    roots = reading.array(_roots_sql(lens_of(moment, point)), moment.parameters)
-    if not roots:
-        return on_hold
-    return on_hold | holding(reading, roots, list(facts), moment)
+def received(reading: Reading, ids: Sequence[int], moment: Moment) -> set[int]:
+    """Return those of some items that came by a receipt."""
+    return set(receipts(reading, ids, moment))

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tracenode.models.answers import HistoryAnswer, HistoryEntry, ItemHistory
 from tracenode.models.errors import MalformedRequest
+from tracenode.server.genealogy.contents import owner_of
 from tracenode.server.genealogy.facts import facts_of
 from tracenode.server.genealogy.moment import moment_of
 from tracenode.server.genealogy.narrative import narrative
@@ -28,12 +29,13 @@ SELECT r.seq, r.rec, r.at, r.type, r.body, r.hash,
 
 
 def item_history(reading: Reading, question: ItemHistory) -> HistoryAnswer:
-    """Answer with the records that touch an item, in event order; voided ones are marked."""
+    """Answer with the records that touch an item, in event order; voided ones are marked. Those of
+    a content are its owner's."""
     check_page(question.offset, question.limit)
     moment = moment_of(reading, question)
     item = number_of(reading.connection, question.item, moment.as_of, moment.known)
     values = {
-        "item": item,
+        "item": owner_of(reading, item),
         "offset": question.offset,
         "limit": question.limit,
         **moment.parameters,

@@ -7,16 +7,19 @@ from collections.abc import Iterable
 from tracenode.models.answers import GenealogyAnswer, Ingredients, WhereUsed
 from tracenode.models.genealogy import Direction, EdgeQuality, Relation
 from tracenode.server.genealogy.closure import Link
+from tracenode.server.genealogy.contents import origin_of
 from tracenode.server.genealogy.ends import Outcome, leaves
-from tracenode.server.genealogy.facts import Fact, facts_of, held, received
+from tracenode.server.genealogy.facts import Fact, facts_of, received
+from tracenode.server.genealogy.holds import held
 from tracenode.server.genealogy.moment import Moment, Span, moment_of
 from tracenode.server.genealogy.rendering import edges_of, nodes_of, place_of
 from tracenode.server.genealogy.search import search
+from tracenode.server.genealogy.shares import portions
 from tracenode.server.genealogy.walk import Walked
 from tracenode.server.store.known import number_of
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["ids_of", "ingredients", "placeholders", "pooled", "where_used"]
+__all__ = ["ids_of", "ingredients", "placeholders", "pooled", "used_span", "where_used"]
 
 
 def ingredients(reading: Reading, question: Ingredients) -> GenealogyAnswer:
@@ -24,27 +27,35 @@ def ingredients(reading: Reading, question: Ingredients) -> GenealogyAnswer:
     moment = moment_of(reading, question)
     root = number_of(reading.connection, question.item, moment.as_of, moment.known)
     span = Span.Ever if question.ever else moment.point
-    walked = search(reading, root, moment, span, question, up=True)
+    origin = origin_of(reading, root, moment, span, up=True)
+    walked = search(reading, origin, moment, span, question, up=True)
     facts = facts_of(reading, walked.depth, moment)
     ends = leaves(walked, facts)
     frontier = set(ends) - received(reading, ends, moment) | walked.cut
     return _answer(
-        reading, moment, walked, facts, direction=Direction.Ingredients, frontier=frontier
+        reading, moment, span, walked, facts, direction=Direction.Ingredients, frontier=frontier
     )
 
 
+def used_span(moment: Moment, *, ever: bool) -> Span:
+    """Return which intervals count for where an item went."""
+    return Span.Ever if ever or moment.as_of is None else Span.At
+
+
 def where_used(reading: Reading, question: WhereUsed) -> GenealogyAnswer:
-    """Answer where an item went: ever, unless `as_of` is given."""
+    """Answer where an item went: ever, unless `as_of` alone is given."""
     moment = moment_of(reading, question)
     root = number_of(reading.connection, question.item, moment.as_of, moment.known)
-    span = Span.Ever if moment.as_of is None else Span.At
-    walked = search(reading, root, moment, span, question, up=False)
+    span = used_span(moment, ever=question.ever)
+    origin = origin_of(reading, root, moment, span, up=False)
+    walked = search(reading, origin, moment, span, question, up=False)
     facts = facts_of(reading, walked.depth, moment)
     outcome = Outcome(reading, walked, facts, moment)
     frontier = {*outcome.open_ends(), *walked.cut}
     return _answer(
         reading,
         moment,
+        span,
         walked,
         facts,
         direction=Direction.WhereUsed,
@@ -56,6 +67,7 @@ def where_used(reading: Reading, question: WhereUsed) -> GenealogyAnswer:
 def _answer(
     reading: Reading,
     moment: Moment,
+    span: Span,
     walked: Walked,
     facts: dict[int, Fact],
     *,
@@ -84,7 +96,7 @@ def _answer(
         root=facts[walked.root].public,
         direction=direction,
         nodes=nodes_of(order, facts, walked.depth, held(reading, facts, moment), marks),
-        edges=edges_of(reading, links, facts),
+        edges=edges_of(reading, links, facts, portions(reading, links, moment, span)),
         statement=moment.statement(
             truncated=walked.truncated,
             frontier=ids_of(facts, frontier),

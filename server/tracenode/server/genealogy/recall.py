@@ -7,16 +7,19 @@ from collections.abc import Iterable, Sequence
 
 from tracenode.models.answers import RecallAnswer, RecallHit, RecallScope
 from tracenode.models.genealogy import EdgeQuality
+from tracenode.server.genealogy.balance import balance_of
 from tracenode.server.genealogy.census import Census, census_of, count
 from tracenode.server.genealogy.closure import Link
+from tracenode.server.genealogy.contents import origin_of
 from tracenode.server.genealogy.ends import Outcome
-from tracenode.server.genealogy.facts import facts_of
+from tracenode.server.genealogy.facts import Fact, facts_of
 from tracenode.server.genealogy.history import check_page
-from tracenode.server.genealogy.lineage import ids_of
+from tracenode.server.genealogy.lineage import ids_of, used_span
 from tracenode.server.genealogy.moment import Moment, Span, moment_of
 from tracenode.server.genealogy.rendering import place_of
 from tracenode.server.genealogy.search import search
-from tracenode.server.genealogy.walk import Limits, Walked, walk
+from tracenode.server.genealogy.shares import Share, shares
+from tracenode.server.genealogy.walk import Limits, Origin, Walked, walk
 from tracenode.server.store.known import number_of
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import OutOfTime, Reading
@@ -25,79 +28,108 @@ __all__ = ["recall_scope"]
 
 
 def recall_scope(reading: Reading, question: RecallScope) -> RecallAnswer:
-    """Answer with counts over all that the suspect went into, and a page of the end items.
+    """Answer with counts over all that the suspect went into, a page of the end items, and the
+    balance of the suspect.
 
     The counts are exact beyond `max_nodes` too; the pages then reach as far as `max_nodes`, in
     breadth-first order, and the statement says truncated. With `max_depth`, or past the deadline,
-    the counts are over what was found. The suspect itself is neither counted nor in the frontier.
+    the counts are over what was found. The suspect itself, with all its contents, is neither
+    counted nor in the frontier; other contents count as the lot or container that they are of.
     """
     check_page(question.offset, question.limit)
     moment = moment_of(reading, question)
     root = number_of(reading.connection, question.item, moment.as_of, moment.known)
+    span = used_span(moment, ever=question.ever)
+    origin = origin_of(reading, root, moment, span, up=False)
+    recall = _Recall(reading, moment, span, origin, question)
     if question.limit == 0 and question.max_depth is None:
-        census = _counted(reading, root, moment, question)
+        census = recall.counted()
         if census is not None:
-            return _answer(reading, root, moment, question, census=census)
-    span = Span.Ever if moment.as_of is None else Span.At
-    walked = search(reading, root, moment, span, question, up=False)
-    facts = facts_of(reading, walked.depth, moment)
-    outcome = Outcome(reading, walked, facts, moment)
+            return recall.answer(census, None)
+    walked = search(reading, origin, moment, span, question, up=False)
+    outcome = Outcome(reading, walked, facts_of(reading, walked.depth, moment), moment)
     census = None
     if walked.omitted and not walked.unseen and question.max_depth is None:
-        census = _counted(reading, root, moment, question)
-    census = census or census_of(outcome)
-    return _answer(reading, root, moment, question, census=census, outcome=outcome)
+        census = recall.counted()
+    return recall.answer(census or census_of(reading, outcome, moment), outcome)
 
 
-def _counted(reading: Reading, root: int, moment: Moment, question: RecallScope) -> Census | None:
-    """Count in SQLite; None past the deadline."""
-    try:
-        with reading.until(time.monotonic() + question.deadline_s):
-            return count(reading, root, moment)
-    except OutOfTime:
-        return None
+class _Recall:
+    """A recall as it is asked for, within its time."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        moment: Moment,
+        span: Span,
+        origin: Origin,
+        question: RecallScope,
+    ) -> None:
+        self._reading = reading
+        self._moment = moment
+        self._span = span
+        self._origin = origin
+        self._question = question
+        self._ends = time.monotonic() + question.deadline_s
+
+    def counted(self) -> Census | None:
+        """Count in SQLite; None past the deadline."""
+        try:
+            with self._reading.until(self._ends):
+                return count(self._reading, self._origin, self._moment, self._span)
+        except OutOfTime:
+            return None
+
+    def answer(self, census: Census, outcome: Outcome | None) -> RecallAnswer:
+        reading, moment, question = self._reading, self._moment, self._question
+        root = self._origin.asked
+        hits: tuple[RecallHit, ...] = ()
+        cut: set[str] = set()
+        in_time = True
+        if outcome is not None:
+            walked, facts = outcome.walked, outcome.facts
+            order = sorted(outcome.ends(), key=place_of(facts, walked.depth))
+            page = order[question.offset : question.offset + question.limit]
+            cut = set(ids_of(facts, walked.cut))
+            known = self._shares(page)
+            in_time = known is not None
+            hits = _hits(page, outcome, known or {})
+        return RecallAnswer(
+            root=facts_of(reading, [root], moment)[root].public,
+            affected=census.affected,
+            end_items=census.marks.total(),
+            by_material=tuple(sorted(census.materials.items())),
+            by_mark=tuple(sorted(census.marks.items())),
+            offset=question.offset,
+            hits=hits,
+            statement=moment.statement(
+                truncated=not in_time or (outcome is not None and outcome.walked.truncated),
+                frontier=tuple(sorted(census.open_ends | cut)),
+                pooled_edges=census.pooled,
+                placeholders=census.placeholders,
+            ),
+            balance=balance_of(reading, root, moment, self._ends),
+            shares_unknown=sum(hit.share is None for hit in hits),
+        )
+
+    def _shares(self, page: Sequence[int]) -> dict[int, Share] | None:
+        """The shares of the hits of a page; None past the deadline."""
+        if not page:
+            return {}
+        try:
+            with self._reading.until(self._ends):
+                return shares(self._reading, self._origin, page, self._moment, self._span)
+        except OutOfTime:
+            return None
 
 
-def _answer(
-    reading: Reading,
-    root: int,
-    moment: Moment,
-    question: RecallScope,
-    *,
-    census: Census,
-    outcome: Outcome | None = None,
-) -> RecallAnswer:
-    page: list[int] = []
-    cut: set[str] = set()
-    if outcome is not None:
-        walked, facts = outcome.walked, outcome.facts
-        order = sorted(outcome.ends(), key=place_of(facts, walked.depth))
-        page = order[question.offset : question.offset + question.limit]
-        cut = set(ids_of(facts, walked.cut))
-    return RecallAnswer(
-        root=facts_of(reading, [root], moment)[root].public,
-        affected=census.affected,
-        end_items=census.marks.total(),
-        by_material=tuple(sorted(census.materials.items())),
-        by_mark=tuple(sorted(census.marks.items())),
-        offset=question.offset,
-        hits=() if outcome is None else _hits(page, outcome),
-        statement=moment.statement(
-            truncated=outcome is not None and outcome.walked.truncated,
-            frontier=tuple(sorted(census.open_ends | cut)),
-            pooled_edges=census.pooled,
-            placeholders=census.placeholders,
-        ),
-    )
-
-
-def _hits(page: list[int], outcome: Outcome) -> tuple[RecallHit, ...]:
+def _hits(page: list[int], outcome: Outcome, known: dict[int, Share]) -> tuple[RecallHit, ...]:
     walked, facts = outcome.walked, outcome.facts
     sure = _sure(walked) if page else walked
+    certainly, somehow = _Reasons(sure, facts), _Reasons(walked, facts)
     hits = []
     for item in page:
         certain = item in sure.depth
-        way = (sure if certain else walked).way(item)
         fact = facts[item]
         hits.append(
             RecallHit(
@@ -107,10 +139,42 @@ def _hits(page: list[int], outcome: Outcome) -> tuple[RecallHit, ...]:
                 outcome.mark(item),
                 walked.depth[item],
                 not certain,
-                (facts[walked.root].public, *(facts[link.dst].public for link in way)),
+                (certainly if certain else somehow).of(item),
+                known.get(item),
             )
         )
     return tuple(hits)
+
+
+class _Reasons:
+    """One shortest path to each item, as public ids. Of a run of contents of one container, the
+    first and the last one are named: it is the container's whole life otherwise."""
+
+    def __init__(self, walked: Walked, facts: dict[int, Fact]) -> None:
+        self._facts = facts
+        self._walked = walked
+        self._known: dict[int, tuple[int, ...]] = {}
+
+    def of(self, item: int) -> tuple[str, ...]:
+        return tuple(self._facts[passed].public for passed in self._way(item))
+
+    def _way(self, item: int) -> tuple[int, ...]:
+        arrival = self._walked.arrivals[item]
+        todo = []
+        while id(arrival) not in self._known and arrival.before is not None:
+            todo.append(arrival)
+            arrival = arrival.before
+        way = self._known.get(id(arrival), (arrival.item,))
+        for step in reversed(todo):
+            way = self._known[id(step)] = (*self._folded(way, step.item), step.item)
+        return way
+
+    def _folded(self, way: tuple[int, ...], item: int) -> tuple[int, ...]:
+        owner = self._facts[item].owner
+        run = way[-2:]
+        if owner is None or len(run) < 2 or any(self._facts[i].owner != owner for i in run):
+            return way
+        return way[:-1]
 
 
 def _sure(walked: Walked) -> Walked:
@@ -126,4 +190,4 @@ def _sure(walked: Walked) -> Walked:
         return (link for item in items for link in at.get(item, ()))
 
     limits = Limits(INF, None, lambda items, n: items[:n])
-    return walk(walked.root, outputs, limits, up=False, windows=walked.windows)
+    return walk(walked.origin, outputs, limits, up=False, windows=walked.windows)

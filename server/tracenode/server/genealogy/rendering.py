@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from tracenode.server.store.journal import from_microseconds
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["edges_of", "nodes_of", "place_of"]
+__all__ = ["edges_of", "nodes_of", "place_of", "units_of"]
 
 _STATIONS: Final = """
 SELECT json_group_array(json_array(r.seq, json_extract(r.body,
@@ -65,10 +66,17 @@ def nodes_of(
     return tuple(nodes)
 
 
-def edges_of(reading: Reading, links: Sequence[Link], facts: dict[int, Fact]) -> tuple[Edge, ...]:
-    """Return edges, given in order, with station, quantity and position."""
+def edges_of(
+    reading: Reading,
+    links: Sequence[Link],
+    facts: dict[int, Fact],
+    portions: Mapping[Link, Decimal | None] | None = None,
+) -> tuple[Edge, ...]:
+    """Return edges, given in order, with station, quantity and position. `portions` are the
+    fractions of what went into their outputs, where they are asked for."""
+    portions = portions or {}
     stations = _looked_up(reading, _STATIONS, {link.ev for link in links})
-    units = _looked_up(reading, _UNITS, {link.unit for link in links})
+    units = units_of(reading, {link.unit for link in links})
     positions = _looked_up(reading, _POSITIONS, {link.pos for link in links})
     return tuple(
         Edge(
@@ -84,9 +92,15 @@ def edges_of(reading: Reading, links: Sequence[Link], facts: dict[int, Fact]) ->
             from_microseconds(link.at),
             None if link.until == INF else from_microseconds(link.until),
             link.ev,
+            portions.get(link),
         )
         for link in links
     )
+
+
+def units_of(reading: Reading, numbers: set[int | None]) -> dict[int, tuple[int, str]]:
+    """Return (scale, code) of interned units of measure."""
+    return _looked_up(reading, _UNITS, numbers)
 
 
 @lru_cache(4096)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from tracenode.models.answers import Question
+from tracenode.models.answers import Asked
 from tracenode.models.errors import MalformedRequest
 from tracenode.server.genealogy.closure import Link, links_of, reachable
 from tracenode.server.genealogy.facts import earliest
 from tracenode.server.genealogy.moment import Moment, Span
-from tracenode.server.genealogy.walk import Limits, Walked, walk
+from tracenode.server.genealogy.walk import Limits, Origin, Walked, walk
 from tracenode.server.store.snapshot import OutOfTime, Reading
 
 __all__ = ["search"]
@@ -18,15 +18,16 @@ __all__ = ["search"]
 
 def search(
     reading: Reading,
-    root: int,
+    origin: Origin,
     moment: Moment,
     span: Span,
-    question: Question,
+    question: Asked,
     *,
     up: bool,
-    target: int | None = None,
+    targets: Collection[int] = (),
 ) -> Walked:
-    """Find what an item is connected with: what went into it where `up`, else where it went.
+    """Find what an item is connected with: what went into it where `up`, else where it went; no
+    further than to the first of `targets`.
 
     One recursive statement finds the items and a second one their edges, which are then walked in
     memory. Where there are more than `max_nodes`, or half of the time is used up, the walk reads
@@ -40,7 +41,8 @@ def search(
     known: _Known | None = None
     try:
         with reading.until(begun + question.deadline_s / 2):
-            ids = reachable(reading, [root], moment, span, up=up, limit=question.max_nodes + 1)
+            limit = question.max_nodes + 1
+            ids = reachable(reading, origin.starts, moment, span, up=up, limit=limit)
             if len(ids) <= question.max_nodes:
                 known = _Known(links_of(reading, ids, moment, span, up=up), up=up)
     except OutOfTime:
@@ -52,14 +54,14 @@ def search(
 
     with reading.until(begun + question.deadline_s):
         if known is None:
-            return walk(root, read, limits, up=up, windows=span is Span.Ever, target=target)
+            return walk(origin, read, limits, up=up, windows=span is Span.Ever, targets=targets)
         windows = span is Span.Ever and not known.all_open
 
         def remembered(items: Sequence[int]) -> Iterable[Link]:
             reading.check()
             return known.at(items)
 
-        return walk(root, remembered, limits, up=up, windows=windows, target=target)
+        return walk(origin, remembered, limits, up=up, windows=windows, targets=targets)
 
 
 class _Known:
@@ -76,7 +78,7 @@ class _Known:
         return (link for item in items for link in at.get(item, ()))
 
 
-def _check_limits(question: Question) -> None:
+def _check_limits(question: Asked) -> None:
     if question.max_nodes < 1:
         raise MalformedRequest("max_nodes", "at least 1", str(question.max_nodes))
     if question.max_depth is not None and question.max_depth < 0:

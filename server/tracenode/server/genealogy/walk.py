@@ -8,7 +8,7 @@ known to share one.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,10 +16,19 @@ from tracenode.server.genealogy.closure import Link
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import OutOfTime
 
-__all__ = ["Limits", "Walked", "walk"]
+__all__ = ["Limits", "Origin", "Walked", "walk"]
 
 LinksFrom = Callable[[Sequence[int]], Iterable[Link]]
 Rank = Callable[[Sequence[int], int], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a walk begins: at all of `starts`, on behalf of the item that was `asked` for. That
+    stands beside them, whether it is one of them or what it holds stands for it."""
+
+    asked: int
+    starts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +44,10 @@ class Limits:
 @dataclass(slots=True)
 class Walked:
     """What a walk found. `links` are those between found items that a path may take, `omitted`
-    those that lead out of them; `unseen` are items that the deadline kept from being looked at."""
+    those that lead out of them; `unseen` are items that the deadline kept from being looked at, and
+    the one asked for where not all of its starts fit."""
 
-    root: int
+    origin: Origin
     up: bool
     windows: bool
     depth: dict[int, int]
@@ -45,6 +55,11 @@ class Walked:
     links: list[Link] = field(default_factory=list)
     omitted: list[Link] = field(default_factory=list)
     unseen: set[int] = field(default_factory=set)
+
+    @property
+    def root(self) -> int:
+        """The item that was asked for."""
+        return self.origin.asked
 
     @property
     def truncated(self) -> bool:
@@ -56,7 +71,7 @@ class Walked:
         return self.unseen | {link.dst if self.up else link.src for link in self.omitted}
 
     def way(self, item: int) -> list[Link]:
-        """Return the edges of one shortest path that counts, from the root to an item."""
+        """Return the edges of one shortest path that counts, from a start to an item."""
         found: list[Link] = []
         arrival = self.arrivals[item]
         while arrival.link is not None:
@@ -113,24 +128,26 @@ class _Reached:
 
 
 def walk(
-    root: int,
+    origin: Origin,
     links_from: LinksFrom,
     limits: Limits,
     *,
     up: bool,
     windows: bool,
-    target: int | None = None,
+    targets: Collection[int] = (),
 ) -> Walked:
-    """Walk from an item to its inputs (`up`) or outputs, until nothing is new, a limit is met, or
-    `target` is found.
+    """Walk from where it begins to the inputs (`up`) or outputs, until nothing is new, a limit is
+    met, or one of `targets` is found.
 
     The result depends on the edges alone, not on the order in which `links_from` gives them. The
     last level is looked at too, so `omitted` says exactly what is left out.
     """
-    start = _Arrival(root, -INF, INF)
-    found = Walked(root, up, windows, {root: 0}, {root: start})
-    spread = _windowed(start) if windows else _plain(start)
-    level = [start]
+    found = Walked(origin, up, windows, {origin.asked: 0}, {})
+    starts = _fitting(origin, limits, found)
+    level = [_Arrival(item, -INF, INF) for item in starts]
+    found.depth.update(dict.fromkeys(starts, 0))
+    found.arrivals.update((arrival.item, arrival) for arrival in level)
+    spread = _windowed(level) if windows else _plain(level)
     taken: list[Link] = []
     depth = 0
     full = False
@@ -153,12 +170,23 @@ def walk(
         level = [arrival for arrival in coming if arrival.item in found.depth]
         for arrival in level:
             found.arrivals.setdefault(arrival.item, arrival)
-        if target in found.depth:
+        if any(target in found.depth for target in targets):
             break
     for link in dict.fromkeys(taken):
         inside = (link.src if up else link.dst) in found.depth
         (found.links if inside else found.omitted).append(link)
     return found
+
+
+def _fitting(origin: Origin, limits: Limits, found: Walked) -> Sequence[int]:
+    """The starts for which there is room beside the item asked for."""
+    more = [item for item in origin.starts if item != origin.asked]
+    room = limits.nodes - 1
+    if len(more) <= room:
+        return origin.starts
+    found.unseen.add(origin.asked)
+    kept = set(limits.rank(more, room)) if room else set()
+    return [item for item in origin.starts if item == origin.asked or item in kept]
 
 
 def _steps(level: list[_Arrival], links_from: LinksFrom, *, up: bool) -> _Steps:
@@ -172,8 +200,8 @@ def _steps(level: list[_Arrival], links_from: LinksFrom, *, up: bool) -> _Steps:
     return [(arrival, link) for arrival in level for link in at.get(arrival.item, ())]
 
 
-def _plain(start: _Arrival) -> _Spread:
-    seen = {start.item}
+def _plain(starts: Iterable[_Arrival]) -> _Spread:
+    seen = {start.item for start in starts}
 
     def spread(steps: _Steps, taken: list[Link], *, up: bool) -> list[_Arrival]:
         coming: list[_Arrival] = []
@@ -188,9 +216,10 @@ def _plain(start: _Arrival) -> _Spread:
     return spread
 
 
-def _windowed(start: _Arrival) -> _Spread:
+def _windowed(starts: Iterable[_Arrival]) -> _Spread:
     reached = _Reached()
-    reached.add(start.item, start.at, start.until)
+    for start in starts:
+        reached.add(start.item, start.at, start.until)
 
     def spread(steps: _Steps, taken: list[Link], *, up: bool) -> list[_Arrival]:
         coming: list[_Arrival] = []

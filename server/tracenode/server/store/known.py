@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 from tracenode.models.errors import AmbiguousItem, UnknownItem
-from tracenode.models.identifiers import Identity, checked_text
+from tracenode.models.identifiers import Identity, checked_text, is_placeholder
 from tracenode.models.items import ItemKind
 from tracenode.server.store.resolve import (
     CARRIERS,
@@ -26,6 +26,13 @@ _KNOWN: Final = """
 _BY_IDENTITY: Final = f"""
 SELECT i.id FROM type t CROSS JOIN item i WHERE t.scheme=:scheme AND t.code=:part
   AND i.text=:text AND i.type=t.id AND i.gen=:gen AND i.state_of IS NULL AND {_KNOWN}"""
+_BY_CONTENT: Final = """
+SELECT s.id FROM type t CROSS JOIN item i CROSS JOIN item s
+WHERE t.scheme=:scheme AND t.code=:part AND i.text=:text AND i.type=t.id AND i.gen=:gen
+  AND i.state_of IS NULL AND s.state_of=i.id AND s.ev=:content
+  AND (EXISTS(SELECT 1 FROM content c WHERE c.item=i.id AND c.at=s.at AND c.ev=s.ev AND c.kf<=:k)
+    OR EXISTS(SELECT 1 FROM content_was c
+      WHERE c.item=i.id AND c.at=s.at AND c.ev=s.ev AND c.kf<=:k AND c.kt>:k))"""
 _BY_TEXT: Final = f"""
 SELECT i.id, t.cls FROM item i INDEXED BY item_key CROSS JOIN type t
 WHERE i.text=:text AND i.state_of IS NULL AND t.id=i.type AND {_KNOWN}"""
@@ -43,7 +50,8 @@ def number_of(
     connection: sqlite3.Connection, text: str, at: int | None = None, known: int | None = None
 ) -> int:
     """Return the number of the one item that a text means at an event time (microseconds; None:
-    the latest), as known at a journal position (None: the head). By the rules of `resolve`.
+    the latest), as known at a journal position (None: the head). By the rules of `resolve`; a
+    content state is named by its public id alone.
 
     Raises:
         InvalidIdentifier: the text can't be any identity.
@@ -53,7 +61,8 @@ def number_of(
     asked = {"t": LATEST if at is None else at, "k": INF if known is None else known}
     identity = parsed(text)
     if identity is not None:
-        row = connection.execute(_BY_IDENTITY, {**asked, **_parts(identity)}).fetchone()
+        sql = _BY_CONTENT if identity.state else _BY_IDENTITY
+        row = connection.execute(sql, {**asked, **_parts(identity)}).fetchone()
         if row is not None:
             return int(row[0])
     meaning = meaning_of(connection, text, asked["k"])
@@ -72,6 +81,8 @@ def number_of(
     for product in meaning.identities:
         named += connection.execute(_BY_PRODUCT, {**asked, **_parts(product)})
     meant |= {number for number, kind in named if carriers_too or ItemKind(kind) not in CARRIERS}
+    if len(meant) > 1:
+        meant = {n for n in meant if not is_placeholder(public_id(connection, n))} or meant
     if len(meant) == 1:
         return int(meant.pop())
     if meant:
@@ -87,4 +98,5 @@ def _parts(identity: Identity) -> dict[str, str | int]:
         "part": identity.part,
         "text": identity.text,
         "gen": identity.generation,
+        "content": identity.state,
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tracenode.models.errors import AmbiguousItem, InvalidIdentifier, UnknownItem
-from tracenode.models.identifiers import MAX_TEXT, Identity, checked_text
+from tracenode.models.identifiers import MAX_TEXT, PLACEHOLDER, Identity, checked_text
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.server.store.scanned import meaning_of
 from tracenode.server.store.schema import INF
@@ -138,7 +138,7 @@ def _exactly(connection: sqlite3.Connection, public: str, at: int) -> Found | No
 def resolve(connection: sqlite3.Connection, text: str, at: int = LATEST) -> Found:
     """Return the one item that a text means at an instant: a public ItemId, an alias that is valid
     then, a bare number, or a code whose product and serial or lot are an item's. A bound carrier's
-    number means what it carries.
+    number means what it carries. A placeholder is meant only where no other item is.
 
     Raises:
         InvalidIdentifier: the text can't be any identity.
@@ -160,6 +160,9 @@ def resolve(connection: sqlite3.Connection, text: str, at: int = LATEST) -> Foun
     if aliases:
         named = [found for found in named if found.kind not in CARRIERS]
     meant = {found.id: found for found in (*aliases, *named)}
+    if len(meant) > 1:
+        registered = {n: found for n, found in meant.items() if found.material != PLACEHOLDER}
+        meant = registered or meant
     if len(meant) == 1:
         return meant.popitem()[1]
     if not meant:
@@ -203,9 +206,9 @@ def former_number(connection: sqlite3.Connection, public: str) -> int | None:
 
 def public_id(connection: sqlite3.Connection, number: int) -> str:
     """Return the public id of an item's number."""
-    scheme, part, text, generation = connection.execute(
-        "SELECT t.scheme, t.code, i.text, i.gen FROM item i CROSS JOIN type t"
-        " WHERE i.id=? AND t.id=i.type",
+    scheme, part, text, generation, content = connection.execute(
+        "SELECT t.scheme, t.code, i.text, i.gen, iif(i.state_of IS NULL, 0, i.ev)"
+        " FROM item i CROSS JOIN type t WHERE i.id=? AND t.id=i.type",
         (number,),
     ).fetchone()
-    return str(Identity(scheme, part, text, generation))
+    return str(Identity(scheme, part, text, generation, content))
