@@ -26,6 +26,8 @@ COMMANDS = {
     "path": "analyses:path",
     "rebuild": "keeping:rebuild",
     "recall": "asking:recall",
+    "recall-drill": "drill:recall_drill",
+    "report": "reporting:report",
     "restore": "keeping:restore",
     "run": "serving:run",
     "status": "keeping:status",

@@ -18,6 +18,7 @@ from tracenode.server.configuration import Line, make_drivers
 from tracenode.server.intake import Intake
 from tracenode.server.opcua.core import ServerOptions, TraceServer
 from tracenode.server.opcua.surface import Surface
+from tracenode.server.review import Review
 from tracenode.server.trace import Trace
 
 __all__ = ["run", "serve"]
@@ -111,6 +112,7 @@ async def _run(  # noqa: PLR0917
         watching = tasks.create_task(_watch(trace))
         indexing = tasks.create_task(trace.keep_index())
         counting = tasks.create_task(_count(drivers, surface))
+        reviewing = tasks.create_task(Review(trace).run())
         summing = tasks.create_task(intake.run())
         running = tasks.create_task(supervisor.run())
         await stopping.wait()
@@ -120,7 +122,7 @@ async def _run(  # noqa: PLR0917
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT):
                 await intake.record_counts()
-        for task in (counting, indexing, watching, telling):
+        for task in (reviewing, counting, indexing, watching, telling):
             task.cancel()
 
 

@@ -7,6 +7,7 @@ to know calls `ask`. Nothing is acknowledged or told before it is committed and 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +20,14 @@ from tracenode.server.store import journal, requests
 from tracenode.server.store.checking import checked
 from tracenode.server.store.journal import Clock, Head
 from tracenode.server.store.recording import Request
+from tracenode.server.store.reports import IssuedReport, reports
 from tracenode.server.store.store import Store
 from tracenode.server.store.writer import Writer
 
 if TYPE_CHECKING:
     from tracenode.models.answers import Asked
+    from tracenode.server.genealogy.issued import Change
+    from tracenode.server.genealogy.questions import Answer
 
 __all__ = ["Trace"]
 
@@ -110,6 +114,7 @@ class Trace:
     # -------------------------------------------------------------- asking
     async def ask(self, question: Asked) -> Any:
         """Answer a question of `models.answers` or `models.analysis` on a reading thread.
+        Cancelled, it leaves the thread free again soon after.
 
         Raises:
             TraceError: no answer, such as UnknownItem.
@@ -117,7 +122,13 @@ class Trace:
         """
         from tracenode.server.genealogy import answer
 
-        return await self.store.readers.run(lambda connection: answer(connection, question))
+        over = threading.Event()
+        try:
+            return await self.store.readers.run(
+                lambda connection: answer(connection, question, over)
+            )
+        finally:
+            over.set()
 
     def ask_now(self, question: Asked) -> Any:
         """As `ask`, for callers without an event loop."""
@@ -125,6 +136,63 @@ class Trace:
 
         return self.store.readers.run_now(lambda connection: answer(connection, question))
 
+    # -------------------------------------------------------------- reports
+    async def issue(
+        self, question: Asked, name: str, requester: Requester
+    ) -> tuple[Answer, Receipt]:
+        """Answer a question as a report (SEMANTICS S15): pinned to now where it has no `as_of`, and
+        booked with a digest of its answer. The receipt's record is the report's id. A running
+        server asks it again after late events, voids and corrections, and tells a `stale` where the
+        answer would differ.
+
+        Raises:
+            TraceError: no answer, or none that a report can be made of; nothing is booked.
+            JournalDown, StoreError: as `record`.
+        """
+        from tracenode.server.genealogy.issued import issued
+
+        now = journal.from_microseconds(self._writer.now())
+        answer, report = await self.store.readers.run(
+            lambda connection: issued(connection, question, name, now)
+        )
+        return answer, await self.record(report, requester)
+
+    def issue_now(self, question: Asked, name: str, requester: Requester) -> tuple[Answer, Receipt]:
+        """As `issue`, for callers without an event loop."""
+        from tracenode.server.genealogy.issued import issued
+
+        now = journal.from_microseconds(self._writer.now())
+        answer, report = self.store.readers.run_now(
+            lambda connection: issued(connection, question, name, now)
+        )
+        return answer, self.record_now(report, requester)
+
+    async def reports(self, *, stale_too: bool = False) -> list[IssuedReport]:
+        """Return the issued reports that stand, the oldest first; with `stale_too` all."""
+        return await self.store.readers.run(
+            lambda connection: reports(connection, stale_too=stale_too)
+        )
+
+    def reports_now(self, *, stale_too: bool = False) -> list[IssuedReport]:
+        """As `reports`, for callers without an event loop."""
+        return self.store.readers.run_now(
+            lambda connection: reports(connection, stale_too=stale_too)
+        )
+
+    async def change_of(self, report: IssuedReport) -> Change | None:
+        """Ask a report again; return how it would differ now, None where it would not. Books
+        nothing."""
+        from tracenode.server.genealogy.issued import change_of
+
+        return await self.store.readers.run(lambda connection: change_of(connection, report))
+
+    def change_of_now(self, report: IssuedReport) -> Change | None:
+        """As `change_of`, for callers without an event loop."""
+        from tracenode.server.genealogy.issued import change_of
+
+        return self.store.readers.run_now(lambda connection: change_of(connection, report))
+
+    # -------------------------------------------------------------- what is booked
     async def check(self, event: Start) -> Receipt:
         """Answer what `record` would answer to a check-in now. Nothing is booked or journaled, and
         nothing is reserved: the answer may be another when it is booked.

@@ -3,6 +3,8 @@
 - `common`       the group, exit codes, errors, printing
 - `asking`       ingredients, where-used, history, recall
 - `recall_list`  a recall as a CSV file
+- `drill`        recall-drill
+- `reporting`    report issue, report list, report check
 - `keeping`      init, status, verify, rebuild, backup, restore, import-master, export-nodeset
 - `indexing`     index
 - `sample`       the configuration that init writes

@@ -96,6 +96,10 @@ def _shipped(fields: Fields) -> str:
 
 
 def _held(fields: Fields) -> str:
+    if window := fields.get("window"):
+        since = f" from {window['since']}" if window.get("since") else ""
+        until = f" until {window['until']}" if window.get("until") else ""
+        return f"all that was at {window['station']}{since}{until} put on hold{_because(fields)}"
     scope = " with all it went into" if fields.get("scope") == "where_used" else ""
     return f"put on hold{scope}{_because(fields)}"
 
@@ -125,6 +129,10 @@ _WORDS: Final[dict[str, Callable[[Fields], str]]] = {
     "transform": _transformed,
     "split": lambda f: f"{_amount(f)}{f['lot']} split off as {f['child']}{_at(f)}",
     "merge": _merged,
+    "fill": lambda f: f"{_amount(f)}{f['lot']} filled into {f['container']}{_at(f)}",
+    "transfer": lambda f: f"{_amount(f)}{f['source']} transferred into {f['target']}{_at(f)}",
+    "empty": lambda f: f"{f['container']} emptied{_at(f)}{_because(f)}",
+    "adjust": lambda f: f"stock of {f['lot']} adjusted by {f['quantity']}{_because(f)}",
     "pack": lambda f: f"{f['item']} packed into {f['container']}{_position(f)}{_at(f)}",
     "unpack": lambda f: f"{f['item']} unpacked from {f['container']}{_at(f)}",
     "bind": lambda f: f"{f['carrier']} bound to {f['item']}{_at(f)}",
@@ -137,5 +145,8 @@ _WORDS: Final[dict[str, Callable[[Fields], str]]] = {
     "void": lambda f: f"voided record {f['record']}{_because(f)}",
     "correct": _corrected,
     "master": lambda f: f"{f['kind']} {f['key']} " + ("set" if f["data"] else "taken out of use"),
+    "identify": lambda f: f"{f['placeholder']} is {f['item']}",
     "gap": lambda f: f"{f['missing']} missing ({f['kind']}){_at(f)}",
+    "report": lambda f: f"report {f['name']!r} issued",
+    "stale": lambda f: f"report {f['name']!r} stale because of record {f['cause']}",
 }

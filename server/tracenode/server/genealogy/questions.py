@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from typing import overload
 
+from tracenode.models.analysis import (
+    BomComparison,
+    CauseAnswer,
+    CommonCause,
+    CompareToBom,
+    Coverage,
+    CoverageAnswer,
+    Impact,
+    ImpactAnswer,
+    MassBalance,
+    MassBalanceAnswer,
+    TimeWindow,
+    WindowAnswer,
+)
 from tracenode.models.answers import (
     Asked,
     GenealogyAnswer,
@@ -18,52 +33,134 @@ from tracenode.models.answers import (
     RecallScope,
     WhereUsed,
 )
+from tracenode.server.genealogy.balance import mass_balance
+from tracenode.server.genealogy.bom import compare_to_bom
+from tracenode.server.genealogy.causes import common_cause
+from tracenode.server.genealogy.coverage import coverage
 from tracenode.server.genealogy.detail import item_detail
 from tracenode.server.genealogy.history import item_history
+from tracenode.server.genealogy.impact import impact
 from tracenode.server.genealogy.lineage import ingredients, where_used
 from tracenode.server.genealogy.path import path_between
 from tracenode.server.genealogy.recall import recall_scope
-from tracenode.server.store.snapshot import Connection, snapshot
+from tracenode.server.genealogy.window import time_window
+from tracenode.server.store.snapshot import Connection, Reading, snapshot
 
 __all__ = ["Answer", "answer"]
 
-Answer = GenealogyAnswer | HistoryAnswer | PathAnswer | RecallAnswer | ItemAnswer
+Answer = (
+    GenealogyAnswer
+    | HistoryAnswer
+    | PathAnswer
+    | RecallAnswer
+    | ItemAnswer
+    | CauseAnswer
+    | MassBalanceAnswer
+    | WindowAnswer
+    | BomComparison
+    | CoverageAnswer
+    | ImpactAnswer
+)
 
 
 @overload
-def answer(connection: Connection, question: Ingredients | WhereUsed) -> GenealogyAnswer: ...
+def answer(
+    connection: Connection,
+    question: Ingredients | WhereUsed,
+    abandoned: threading.Event | None = None,
+) -> GenealogyAnswer: ...
 @overload
-def answer(connection: Connection, question: ItemHistory) -> HistoryAnswer: ...
+def answer(
+    connection: Connection, question: ItemHistory, abandoned: threading.Event | None = None
+) -> HistoryAnswer: ...
 @overload
-def answer(connection: Connection, question: PathBetween) -> PathAnswer: ...
+def answer(
+    connection: Connection, question: PathBetween, abandoned: threading.Event | None = None
+) -> PathAnswer: ...
 @overload
-def answer(connection: Connection, question: RecallScope) -> RecallAnswer: ...
+def answer(
+    connection: Connection, question: RecallScope, abandoned: threading.Event | None = None
+) -> RecallAnswer: ...
 @overload
-def answer(connection: Connection, question: ItemDetail) -> ItemAnswer: ...
+def answer(
+    connection: Connection, question: ItemDetail, abandoned: threading.Event | None = None
+) -> ItemAnswer: ...
 @overload
-def answer(connection: Connection, question: Asked) -> Answer: ...
+def answer(
+    connection: Connection, question: CommonCause, abandoned: threading.Event | None = None
+) -> CauseAnswer: ...
+@overload
+def answer(
+    connection: Connection, question: MassBalance, abandoned: threading.Event | None = None
+) -> MassBalanceAnswer: ...
+@overload
+def answer(
+    connection: Connection, question: TimeWindow, abandoned: threading.Event | None = None
+) -> WindowAnswer: ...
+@overload
+def answer(
+    connection: Connection, question: CompareToBom, abandoned: threading.Event | None = None
+) -> BomComparison: ...
+@overload
+def answer(
+    connection: Connection, question: Coverage, abandoned: threading.Event | None = None
+) -> CoverageAnswer: ...
+@overload
+def answer(
+    connection: Connection, question: Impact, abandoned: threading.Event | None = None
+) -> ImpactAnswer: ...
+@overload
+def answer(
+    connection: Connection, question: Asked, abandoned: threading.Event | None = None
+) -> Answer: ...
 
 
-def answer(connection: Connection, question: Asked) -> Answer:
+def answer(
+    connection: Connection, question: Asked, abandoned: threading.Event | None = None
+) -> Answer:
     """Answer a question from one state of the store (SEMANTICS S19).
 
     Raises:
-        InvalidIdentifier, UnknownItem, AmbiguousItem: the item of the question.
+        InvalidIdentifier, UnknownItem, AmbiguousItem: an item of the question.
+        UnknownStation: a station of the question.
         MalformedRequest: a limit or a time that can't be meant.
+        Abandoned: `abandoned` was set meanwhile.
     """
-    with snapshot(connection) as reading:
-        match question:
-            case Ingredients():
-                return ingredients(reading, question)
-            case WhereUsed():
-                return where_used(reading, question)
-            case ItemHistory():
-                return item_history(reading, question)
-            case PathBetween():
-                return path_between(reading, question)
-            case RecallScope():
-                return recall_scope(reading, question)
-            case ItemDetail():
-                return item_detail(reading, question)
-            case _:
-                raise TypeError(f"not a question: {question!r}")
+    with snapshot(connection, abandoned) as reading:
+        return _answered(reading, question)
+
+
+def _answered(reading: Reading, question: Asked) -> Answer:
+    match question:
+        case Ingredients():
+            return ingredients(reading, question)
+        case WhereUsed():
+            return where_used(reading, question)
+        case ItemHistory():
+            return item_history(reading, question)
+        case PathBetween():
+            return path_between(reading, question)
+        case RecallScope():
+            return recall_scope(reading, question)
+        case ItemDetail():
+            return item_detail(reading, question)
+        case _:
+            return _analysed(reading, question)
+
+
+def _analysed(reading: Reading, question: Asked) -> Answer:
+    match question:
+        case CommonCause():
+            return common_cause(reading, question)
+        case MassBalance():
+            return mass_balance(reading, question)
+        case TimeWindow():
+            return time_window(reading, question)
+        case CompareToBom():
+            return compare_to_bom(reading, question)
+        case Coverage():
+            return coverage(reading, question)
+        case Impact():
+            return impact(reading, question)
+        case _:
+            raise TypeError(f"not a question: {question!r}")

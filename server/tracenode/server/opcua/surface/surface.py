@@ -13,7 +13,7 @@ from asyncua.ua.status_codes import StatusCodes
 from tracenode.drivers.driver import DriverStats
 from tracenode.drivers.supervisor import DeviceStatus
 from tracenode.models.config import Config
-from tracenode.models.events import Correct, Hold, Master, Release, Void
+from tracenode.models.events import Correct, Hold, Master, Release, Report, Void
 from tracenode.models.readings import Point, Reading, Scan
 from tracenode.models.receipts import Record
 from tracenode.server.nodeset_data import nodeset_path
@@ -205,7 +205,8 @@ class Surface:
             records = await self._backlog.take(SLICE)
             if self._server.subscriptions:
                 for record in records:
-                    await self._server.events.emit(self._event(record))
+                    if not isinstance(record.event, Report):
+                        await self._server.events.emit(self._event(record))
             await self._server.values.set_many(self._stations.after(records))
             await self._server.values.set_many(self._slots.after(records))
             await self._server.values.set_many(self._log())

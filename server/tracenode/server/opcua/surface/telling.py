@@ -16,6 +16,7 @@ from tracenode.models.identifiers import Identity
 from tracenode.models.quantities import Quantity
 from tracenode.models.receipts import Record
 from tracenode.server.opcua.surface.wording import METHODS, message
+from tracenode.server.store.canonical import canonical_json
 
 __all__ = ["FAULT", "GAP", "NORMAL", "REFUSED", "Told", "is_lot", "record_json", "told"]
 
@@ -154,6 +155,8 @@ def _rarer_words(record: Record, event: TraceEvent) -> _Words:
             return _Words("TraceMasterDataEventType", action, "", "", about)
         case events.Gap():
             return _gap(event)
+        case events.Stale():
+            return _stale(event)
     raise TypeError(f"expected a trace event, found {type(event).__name__}")
 
 
@@ -339,6 +342,15 @@ def _gap(event: events.Gap) -> _Words:
         return _Words("TraceGapEventType", Action.Observe, "", "", fields, GAP)
     fields |= {"ExpectedSequence": event.expected or 0, "FoundSequence": event.found or 0}
     return _Words("TraceHandshakeGapEventType", Action.Observe, "", "", fields, GAP)
+
+
+def _stale(event: events.Stale) -> _Words:
+    fields = {
+        "ReportId": event.report,
+        "ReportQuestion": canonical_json(event.question),
+        "CausedByRecordId": event.cause,
+    }
+    return _Words("TraceReportStaleEventType", Action.Observe, "", "", fields, FAULT)
 
 
 # ------------------------------------------------------------------ small words

@@ -172,6 +172,10 @@ def _office(event: TraceEvent, place: str) -> str:
             return f"{event.kind} {event.key} {done}"
         case events.Gap():
             return f"{event.kind} gap{place}: {event.missing} missing{_why(event.note)}"
+        case events.Report():
+            return f"report {event.name} issued"
+        case events.Stale():
+            return f"report {event.name} would be another now, because of record {event.cause}"
     raise TypeError(f"expected a trace event, found {type(event).__name__}")
 
 
