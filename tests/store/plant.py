@@ -17,6 +17,7 @@ from tracenode.server.store.memory import RememberingConnection, forget
 from tracenode.server.store.recording import Recorder, Request
 from tracenode.server.store.schema import INF, JOURNAL, PROJECTION_TABLES, PROJECTIONS
 from tracenode.server.store.standing import standing_of
+from tracenode.server.store.stock import holding_of
 from tracenode.server.store.tail import inside
 
 __all__ = ["START", "Plant", "believed_intervals", "instant", "misremembered"]
@@ -164,13 +165,21 @@ def misremembered(connection: RememberingConnection) -> set[str]:
             found.used = standing.used or _is_used(connection, found.number)
         if found != standing:
             wrong.add(f"{public}: {standing}, not {found}")
+    for number, holding in memory.holdings.items():
+        found_holding = holding_of(connection, number, container=holding.container)
+        if found_holding != holding:
+            wrong.add(f"{number}: {holding}, not {found_holding}")
     for (kind, key), data in memory.master.items():
         if json.dumps(master_data(connection, kind, key), sort_keys=True) != (data or "null"):
             wrong.add(f"{kind} {key}")
     for (select, *values), number in memory.interned.items():
         if connection.execute(select, values).fetchone() != (number,):
             wrong.add(f"{values}: {number}")
-    widest = connection.execute("SELECT max(scope) FROM hold WHERE until=?", (INF,)).fetchone()
+    widest = connection.execute(
+        "SELECT max(scope) FROM (SELECT max(scope) AS scope FROM hold WHERE until=:inf"
+        " UNION ALL SELECT 2 FROM watch WHERE until=:inf)",
+        {"inf": INF},
+    ).fetchone()
     if memory.held not in (None, widest):
         wrong.add(f"holds of {memory.held}")
     connection.memory = memory
@@ -191,7 +200,9 @@ INTERVALS = {
     "life": "item, at, ev, state",
     "visit": "item, at, ev, station",
     "hold": "item, at, ev, scope",
+    "watch": "ev, at, station, low, high",
     "alias": "text, at, ev, item, owner",
+    "content": "item, at, ev, state",
 }
 
 
@@ -213,6 +224,9 @@ def believed_intervals(
     }
 
 
+_NODE = "{0}.text || iif({0}.state_of IS NULL, '', '~s' || {0}.ev)"
+
+
 def believed_edges(
     connection: sqlite3.Connection, at: int | None, known: int | None
 ) -> set[tuple[str, str, int, int]]:
@@ -222,7 +236,7 @@ def believed_edges(
     known = infinite if known is None else known
     rows = connection.execute(
         f"""
-        SELECT o.text, i.text, e.at, e.until FROM (
+        SELECT {_NODE.format("o")}, {_NODE.format("i")}, e.at, e.until FROM (
           SELECT dst, src, at, {infinite} until FROM edge WHERE kf<=:k UNION ALL
           SELECT dst, src, at, iif(uev<=:k, until, {infinite}) FROM edge_past WHERE kf<=:k
           UNION ALL

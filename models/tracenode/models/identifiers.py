@@ -10,13 +10,26 @@ from urllib.parse import quote, unquote
 from tracenode.models.errors import InvalidIdentifier
 from tracenode.models.items import ItemKind
 
-__all__ = ["MAX_ID", "MAX_PART", "MAX_TEXT", "SCHEMES", "Identity", "checked_part", "checked_text"]
+__all__ = [
+    "MAX_ID",
+    "MAX_PART",
+    "MAX_TEXT",
+    "PLACEHOLDER",
+    "SCHEMES",
+    "Identity",
+    "checked_part",
+    "checked_text",
+    "is_placeholder",
+]
 
 MAX_TEXT: Final = 64
 """Characters of a serial or lot number: the width of an id field in the register handshake."""
 MAX_PART: Final = 40
 MAX_ID: Final = 110
 """Characters of a public id, so that `Item/<ItemId>#<field>` stays within PLC strings."""
+
+PLACEHOLDER: Final = "?"
+"""The part of an item that stands in for one that nobody registered (SEMANTICS S16)."""
 
 SCHEMES: Final[dict[ItemKind, str]] = {
     ItemKind.Unit: "sn",
@@ -69,7 +82,14 @@ def checked_part(part: str) -> str:
     Raises:
         InvalidIdentifier: as `checked_text`.
     """
+    if part == PLACEHOLDER:
+        raise InvalidIdentifier(part, "it stands for what nobody registered")
     return _checked(part, "the part", MAX_PART)
+
+
+def is_placeholder(public: str) -> bool:
+    """True where a public id is of an item that stands in for one that nobody registered."""
+    return public.partition(":")[2].startswith(f"{PLACEHOLDER}:")
 
 
 def _encode(text: str, reserved: dict[str, str]) -> str:
@@ -102,12 +122,23 @@ class Identity:
         """
         if not _SCHEME.fullmatch(scheme):
             raise InvalidIdentifier(scheme, "a scheme is 1 to 16 letters a-z and digits")
-        identity = cls(scheme, checked_part(part), checked_text(text), generation)
-        if len(public := str(identity)) > MAX_ID:
+        return cls(scheme, checked_part(part), checked_text(text), generation)._short()
+
+    @classmethod
+    def stand_in(cls, kind: ItemKind, text: str) -> Self:
+        """Build the identity of a placeholder of a kind.
+
+        Raises:
+            InvalidIdentifier: as `checked`.
+        """
+        return cls(SCHEMES[kind], PLACEHOLDER, checked_text(text))._short()
+
+    def _short(self) -> Self:
+        if len(public := str(self)) > MAX_ID:
             raise InvalidIdentifier(
                 public, f"the whole id has {len(public)} characters, at most {MAX_ID} fit"
             )
-        return identity
+        return self
 
     @classmethod
     def parse(cls, public: str) -> Self | None:

@@ -9,7 +9,8 @@ Rooms:
 - `closure`     recursive closure and the edges it met, as SQL
 - `walk`        depths, paths and limits over edges in memory
 - `search`      closure and walk together, within node budget and deadline
-- `facts`       identity, state, holds of many items at once
+- `facts`       identity, state, receipts of many items at once
+- `holds`       what is on hold
 - `ends`        where a trace ends, and what became of a hit
 - `lineage`, `recall`, `path`, `history`, `detail`  one kind of answer each
 """

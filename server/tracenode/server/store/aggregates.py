@@ -15,6 +15,7 @@ from tracenode.server.store.moves import (
     Enter,
     HoldOff,
     HoldOn,
+    IdentifiedAs,
     Inside,
     Leave,
     LifeBack,
@@ -27,7 +28,7 @@ from tracenode.server.store.schema import INF
 
 __all__ = ["Interval", "intervals"]
 
-Opening = LifeTo | Enter | Inside | HoldOn | AliasOn
+Opening = LifeTo | Enter | Inside | IdentifiedAs | HoldOn | AliasOn
 Place = tuple[str, int]
 """What at most one interval of an item is open in: its life, a visit, a relation, a hold, a tag."""
 
@@ -45,7 +46,7 @@ class Interval:
 
 def intervals(public: str, facts: Sequence[Fact]) -> list[Interval]:
     """Return every interval of an item, those of no length included."""
-    fold = _Fold()
+    fold = _Fold(facts[0].at if facts else 0)
     for fact in facts:
         for move in moves(public, fact.event, fact.hold):
             fold.take(move, fact)
@@ -53,7 +54,8 @@ def intervals(public: str, facts: Sequence[Fact]) -> list[Interval]:
 
 
 class _Fold:
-    def __init__(self) -> None:
+    def __init__(self, first: int) -> None:
+        self._first = first
         self.found: list[Interval] = []
         self._open: dict[Place, Interval] = {}
         self._born = False
@@ -82,6 +84,8 @@ class _Fold:
                 open_ = self._open.get(("inside", move.relation))
                 if open_ is not None and move.parent == _parent(open_):
                     self._end(("inside", move.relation), fact)
+            case IdentifiedAs():
+                self.found.append(Interval(move, self._first, fact.seq))
             case HoldOn() | HoldOff() | AliasOn() | AliasOff():
                 self._mark(move, fact)
 

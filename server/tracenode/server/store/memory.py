@@ -51,8 +51,8 @@ class Memory:
         self.holdings: dict[int, Holding] = {}
         """Of lots and containers, by item number; changed along with the rows, as the standings."""
         self.held: tuple[int | None] | None = None
-        """(The widest scope of all holds in force, 2 for a window, None for no hold); None where not
-        known."""
+        """(The widest scope of all holds in force, 2 for a window, None for no hold); None where
+        not known."""
 
     def trim(self) -> None:
         """Bound the standings and holdings, while none is in use."""

@@ -19,6 +19,7 @@ from tracenode.models.events import (
     Complete,
     Consume,
     Hold,
+    Identify,
     Merge,
     Pack,
     Receive,
@@ -37,9 +38,10 @@ from tracenode.models.events import (
     Unpack,
 )
 from tracenode.models.genealogy import Relation
-from tracenode.models.identifiers import SCHEMES, Identity
+from tracenode.models.identifiers import SCHEMES, Identity, is_placeholder
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.models.quantities import Quantity
+from tracenode.server.store.references import named
 
 __all__ = [
     "LEFT_THE_PROCESS",
@@ -49,6 +51,7 @@ __all__ = [
     "Enter",
     "HoldOff",
     "HoldOn",
+    "IdentifiedAs",
     "Inside",
     "Leave",
     "LifeBack",
@@ -112,6 +115,13 @@ class Out:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentifiedAs:
+    """The placeholder is this item, and was from its first fact on."""
+
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
 class HoldOn:
     scope: int
 
@@ -137,7 +147,18 @@ class AliasOff:
 
 
 Move = (
-    Birth | LifeTo | LifeBack | Enter | Leave | Inside | Out | HoldOn | HoldOff | AliasOn | AliasOff
+    Birth
+    | LifeTo
+    | LifeBack
+    | Enter
+    | Leave
+    | Inside
+    | Out
+    | IdentifiedAs
+    | HoldOn
+    | HoldOff
+    | AliasOn
+    | AliasOff
 )
 _UNIT_PREFIX = SCHEMES[ItemKind.Unit] + ":"
 _SCOPES = {"item": 0, "where_used": 1}
@@ -149,7 +170,14 @@ def is_unit(public: str) -> bool:
 
 
 def moved(event: TraceEvent) -> tuple[str, ...]:
-    """Return the public ids whose intervals an event changes; a release's item is not in it."""
+    """Return the public ids whose intervals an event changes; a release's item is not in it. Every
+    event may change since when a placeholder is known, and with it its identity."""
+    own = _moved(event)
+    stand_ins = [public for public in named(event) if is_placeholder(public)]
+    return tuple(dict.fromkeys((*own, *stand_ins))) if stand_ins else own
+
+
+def _moved(event: TraceEvent) -> tuple[str, ...]:
     match event:
         case Assemble() | Remove():
             return (event.part,)
@@ -159,8 +187,10 @@ def moved(event: TraceEvent) -> tuple[str, ...]:
             Register() | Receive() | Start() | Complete() | Abort() | Pack() | Unpack() | Relabel()
         ):
             return (event.item,)
-        case Scrap() | Hold() | Merge():
+        case Scrap() | Merge():
             return (event.item,)
+        case Hold():
+            return (event.item,) if event.item else ()
         case Replace():
             return (event.old_part, event.new_part)
         case Transform():
@@ -208,6 +238,11 @@ def _members(same: _Same) -> _Members:
 
 def moves(public: str, event: TraceEvent, hold: int = 0) -> tuple[Move, ...]:
     """Return what an event does to one item's intervals, in order. `hold` as in `Fact`."""
+    own = _own_moves(public, event, hold)
+    return (*own, Birth()) if public in event.placeholders else own
+
+
+def _own_moves(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
     match event:
         case Assemble() if event.part == public:
             return (Inside(Relation.Install, event.parent, event.quantity, event.position),)
@@ -268,6 +303,8 @@ def _marks(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
             return (AliasOn(_text(public), event.item, tag=True),)
         case Unbind() if event.carrier == public:
             return (AliasOff(),)
+        case Identify() if event.placeholder == public:
+            return (IdentifiedAs(event.item),)
         case Relabel() if event.item == public:
             return (AliasOn(event.alias, public, tag=False),)
         case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from tracenode.models.genealogy import Relation
 from tracenode.server.store.aggregates import Interval, intervals
 from tracenode.server.store.belief import (
     ALIAS,
@@ -21,9 +22,10 @@ from tracenode.server.store.belief import (
 from tracenode.server.store.facts import Fact, facts_of_item
 from tracenode.server.store.interning import position_id, station_id, unit_id
 from tracenode.server.store.memory import memory_of
-from tracenode.server.store.moves import AliasOn, Enter, HoldOn, Inside, LifeTo
+from tracenode.server.store.moves import AliasOn, Enter, HoldOn, IdentifiedAs, Inside, LifeTo
 from tracenode.server.store.references import relation_code
 from tracenode.server.store.resolve import row_of
+from tracenode.server.store.standing import standing_of
 
 __all__ = ["recompute"]
 
@@ -44,7 +46,10 @@ def recompute(
         want[table][row.key] = row
     changed: list[Row] = []
     for table in _TABLES:
-        rows = version(connection, table, table.rows(connection, item), want[table], seq)
+        have = table.rows(connection, item)
+        if table is EDGE:
+            have += EDGE.identity(connection, item)
+        rows = version(connection, table, have, want[table], seq)
         if table is EDGE:
             changed = rows
     memory = memory_of(connection)
@@ -68,6 +73,12 @@ def _row(
         case AliasOn(text, bearer, _):
             number, _ = row_of(connection, bearer)
             return ALIAS, Row((text, interval.at, interval.seq), (number, item), *end)
+        case IdentifiedAs(real):
+            standing = standing_of(connection, real)
+            assert standing is not None, f"no item has the recorded id {real!r}"
+            standing.used = True
+            same = (interval.at, relation_code(Relation.Identity), None, None, None)
+            return EDGE, Row((item, standing.number, interval.seq, 0), same, *end)
         case Inside(relation, parent, quantity, position):
             number, _ = row_of(connection, parent)
             payload = (

@@ -21,6 +21,7 @@ from tracenode.server.store.moves import (
     Enter,
     HoldOff,
     HoldOn,
+    IdentifiedAs,
     Inside,
     Leave,
     LifeBack,
@@ -80,8 +81,8 @@ def append(
         case Birth():
             LIFE.begin(connection, (item, at, seq), (int(ItemState.Registered),), seq)
             standing.life = (at, seq, int(ItemState.Registered))
-        case LifeBack():
-            raise AssertionError("an operation broken off is recomputed")
+        case LifeBack() | IdentifiedAs():
+            raise AssertionError("an operation broken off and a placeholder are recomputed")
         case HoldOn() | HoldOff() | AliasOn() | AliasOff():
             _mark(connection, item, move, fact, numbers)
 

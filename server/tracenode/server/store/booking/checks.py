@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from tracenode.models.errors import (
@@ -26,6 +26,7 @@ from tracenode.server.store.holds import blocking_hold
 from tracenode.server.store.interning import station_name, unit_code_of
 from tracenode.server.store.master import order_exists
 from tracenode.server.store.moves import LEFT_THE_PROCESS
+from tracenode.server.store.placeholders import counterparts
 from tracenode.server.store.references import relation_code
 from tracenode.server.store.resolve import Found, public_id, resolve
 from tracenode.server.store.schema import INF
@@ -64,10 +65,13 @@ class Case:
     at: int
     rec: int
     seq: int
+    stand_ins: Mapping[str, Found] = field(default_factory=dict)
+    """Placeholders that the event would make, by the text that means nothing else; number 0 where
+    there was none before."""
 
     def resolve(self, text: str) -> Found:
         """Return the item that a text means at the event time; raises as `resolve` does."""
-        return resolve(self.connection, text, self.at)
+        return self.stand_ins.get(text) or resolve(self.connection, text, self.at)
 
     def late(self, found: Found) -> bool:
         """True where the event is not the newest of the item's intervals."""
@@ -82,14 +86,24 @@ def usable(case: Case, text: str) -> Found:
         ItemScrapped: it had left the process at the event time.
     """
     found = case.resolve(text)
-    require_in_process(found)
+    require_in_process(case, found)
     return found
 
 
-def require_in_process(found: Found) -> None:
-    """Refuse an item that was scrapped, consumed or shipped: ItemScrapped."""
-    if found.state in LEFT_THE_PROCESS:
-        raise ItemScrapped(found.public, found.state.name.lower())
+def require_in_process(case: Case, found: Found) -> None:
+    """Refuse an item that was scrapped, consumed or shipped, be it under another id of the same
+    unit: ItemScrapped."""
+    for same in (found, *_counterparts(case, found)):
+        if same.state in LEFT_THE_PROCESS:
+            raise ItemScrapped(same.public, same.state.name.lower())
+
+
+def _counterparts(case: Case, found: Found) -> list[Found]:
+    """Return the same unit under its other ids: its placeholders, or what it turned out to be."""
+    standing = standing_of(case.connection, found.public)
+    used = standing is not None and standing.used
+    numbers = counterparts(case.connection, found, used=used)
+    return [case.resolve(public_id(case.connection, number)) for number in numbers]
 
 
 def require_no_hold(case: Case, items: Iterable[Found]) -> None:
@@ -132,9 +146,10 @@ def parent_of(case: Case, found: Found, relation: Relation) -> int | None:
 def require_loose(case: Case, found: Found) -> None:
     """Refuse a unit that sits in a parent at the event time: PartAlreadyInstalled."""
     if found.kind is ItemKind.Unit:
-        parent = parent_of(case, found, Relation.Install)
-        if parent is not None:
-            raise PartAlreadyInstalled(found.public, public_id(case.connection, parent))
+        for same in (found, *_counterparts(case, found)):
+            parent = parent_of(case, same, Relation.Install)
+            if parent is not None:
+                raise PartAlreadyInstalled(same.public, public_id(case.connection, parent))
 
 
 def require_acyclic(case: Case, output: Found, input_: Found) -> None:

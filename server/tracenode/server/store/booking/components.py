@@ -1,6 +1,7 @@
 """What may go into what: the bill of material in force of the parent's material (SEMANTICS S18).
 
-A container or carrier is not checked: its material names the vessel, not what is in it.
+A container or carrier is not checked, since its material names the vessel and not what is in it;
+nor is a placeholder, of which no material is known.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tracenode.models.events import Output, Transform
+from tracenode.models.identifiers import PLACEHOLDER
 from tracenode.models.interlock import PartNotInBom
 from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.master import Bom, BomLine, bom
@@ -60,7 +62,7 @@ def _destinations(
 
 
 def _is_in(planned: Bom, part: Found, position: str) -> bool:
-    if part.kind in CARRIERS:
+    if part.kind in CARRIERS or part.material == PLACEHOLDER:
         return True
     return any(
         line.material == part.material and position in ("", line.position or position)

@@ -6,16 +6,18 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from tracenode.models.events import Master, Observe, Reject, Release, Void
+from tracenode.models.events import Hold, Load, Master, Observe, Reject, Release, Void
 from tracenode.server.store.belief import (
     ALIAS,
     EDGE,
     HOLD,
     VISIT,
+    WATCH,
     EdgeTables,
     IntervalTable,
 )
 from tracenode.server.store.facts import Fact, entry, fact_of
+from tracenode.server.store.mounts import ended_by
 from tracenode.server.store.moves import moved
 from tracenode.server.store.projector import items_of
 from tracenode.server.store.references import births
@@ -37,6 +39,10 @@ def dependants(connection: sqlite3.Connection, target: Fact) -> list[int]:
     if not isinstance(target.event, Release):
         for public in moved(target.event):
             found |= _closers(connection, row_of(connection, public)[0], target.seq)
+    if isinstance(target.event, Hold):
+        found |= {row.uev for row in WATCH.rows(connection, target.seq) if row.uev}
+    if isinstance(target.event, Load):
+        found |= ended_by(connection, target)
     for public, _ in births(target.event):
         number, _ = row_of(connection, public)
         for (seq,) in connection.execute(_TOUCHING, (number, target.seq)).fetchall():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tracenode.models.errors import MalformedRequest, UnknownRecord
+from tracenode.models.errors import MalformedRequest, UnknownRecord, UnknownStation
 from tracenode.models.event_parts import MAX_INPUTS
 from tracenode.models.events import Hold, Release, Scrap, Ship
 from tracenode.server.store.booking.checks import (
@@ -16,12 +16,16 @@ from tracenode.server.store.booking.checks import (
 )
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.journal import from_microseconds, position_of
+from tracenode.server.store.master import master_data
 from tracenode.server.store.resolve import Found, public_id
 from tracenode.server.store.schema import INF
 
 __all__ = ["hold", "release", "scrap", "ship"]
 
 
+_HOLD: Final = """
+SELECT item, at, until FROM hold WHERE ev=:ev
+UNION ALL SELECT NULL, at, until FROM watch WHERE ev=:ev"""
 _PACKED_THEN: Final = """
 WITH RECURSIVE t(n) AS (VALUES(:item)
   UNION SELECT e.src FROM t CROSS JOIN edge e ON e.dst=t.n WHERE e.rel=3 AND e.at<=:at+0*t.n
@@ -51,7 +55,7 @@ def ship(case: Case, event: Ship) -> Decision:
     for item in list(found.values()):
         for packed in _packed_in(case, item):
             if packed.id not in found:
-                require_in_process(packed)
+                require_in_process(case, packed)
                 found[packed.id] = packed
     if len(found) > MAX_INPUTS:
         raise MalformedRequest(
@@ -68,13 +72,25 @@ def _packed_in(case: Case, item: Found) -> list[Found]:
 
 
 def hold(case: Case, event: Hold) -> Decision:
-    """Any known item may be held, as often as there are reasons.
+    """Any known item may be held, and all that was at a station within a time, as often as there
+    are reasons. A station is known where something was booked, or by master data: a hold on a
+    misspelt one would hold nothing.
 
-    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem.
+    Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, UnknownStation.
     """
-    found = case.resolve(event.item)
     require_order(case, event.order)
+    if event.window is not None:
+        _require_station(case, event.window.station)
+        return Decision(event)
+    found = case.resolve(event.item)
     return Decision(resolved(event, item=found.public), found.public)
+
+
+def _require_station(case: Case, name: str) -> None:
+    if master_data(case.connection, "station", name) is None:
+        sql = "SELECT 1 FROM station WHERE name=?"
+        if case.connection.execute(sql, (name,)).fetchone() is None:
+            raise UnknownStation(name)
 
 
 def release(case: Case, event: Release) -> Decision:
@@ -83,19 +99,14 @@ def release(case: Case, event: Release) -> Decision:
     Raises: UnknownRecord, MalformedRequest.
     """
     position = position_of(case.connection, event.hold)
-    row = (
-        position
-        and case.connection.execute(
-            "SELECT item, at, until, uev FROM hold WHERE ev=?", (position,)
-        ).fetchone()
-    )
-    if not row:
+    row = case.connection.execute(_HOLD, {"ev": position}).fetchone()
+    if row is None:
         raise UnknownRecord(event.hold, "it is no hold that stands")
-    item, at, until, _ = row
+    item, at, until = row
     if until != INF:
         raise UnknownRecord(event.hold, "the hold was released already")
     if case.at < at:
         since = from_microseconds(at).isoformat()
         found = from_microseconds(case.at).isoformat()
         raise MalformedRequest("event_time", f"a time after the hold of {since}", found)
-    return Decision(event, public_id(case.connection, item))
+    return Decision(event, "" if item is None else public_id(case.connection, item))

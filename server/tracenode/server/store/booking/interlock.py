@@ -14,6 +14,7 @@ from typing import Final
 from tracenode.models.errors import MalformedRequest, TraceError
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.events import Complete, Start
+from tracenode.models.identifiers import PLACEHOLDER
 from tracenode.models.interlock import (
     AlreadyProcessed,
     MaterialBlocked,
@@ -44,26 +45,28 @@ __all__ = [
     "require_usable",
 ]
 
-_EXPIRES: Final = "SELECT expires FROM item WHERE id=?"
+_EXPIRED: Final = "SELECT expires FROM item WHERE id=? AND expires<=?"
 
 
 # ------------------------------------------------------------------ material
 def require_usable(case: Case, items: Iterable[Found]) -> None:
-    """Refuse material that may not be used: ItemOnHold, MaterialExpired, MaterialBlocked."""
+    """Refuse material that may not be used: ItemOnHold, MaterialExpired, MaterialBlocked (not a
+    placeholder, of which no material is known)."""
     items = tuple(items)
     require_no_hold(case, items)
     require_unexpired(case, items)
     for found in items:
-        if material(case.connection, found.material) is None:
+        known = found.material != PLACEHOLDER
+        if known and material(case.connection, found.material) is None:
             raise MaterialBlocked(found.public, found.material)
 
 
 def require_unexpired(case: Case, items: Iterable[Found]) -> None:
     """Refuse what had expired at the event time: MaterialExpired."""
     for found in items:
-        (expires,) = case.connection.execute(_EXPIRES, (found.id,)).fetchone()
-        if expires is not None and expires <= case.at:
-            raise MaterialExpired(found.public, from_microseconds(expires))
+        row = case.connection.execute(_EXPIRED, (found.id, case.at)).fetchone()
+        if row is not None:
+            raise MaterialExpired(found.public, from_microseconds(row[0]))
 
 
 # ------------------------------------------------------------------ route

@@ -72,7 +72,7 @@ def check(case: Case, found: Found, event: Start) -> Permit:
         MaterialExpired, WrongRoute, PartAlreadyInstalled, PreviousStepFailed, PreviousStepMissing,
         AlreadyProcessed, ReworkLimitReached, WrongRecipe, WrongTool.
     """
-    require_in_process(found)
+    require_in_process(case, found)
     visit = open_visit(case, found)
     if visit is not None and visit.station != event.station:
         raise DuplicateIdentifier(found.public, f"in process at {visit.station}")

@@ -11,6 +11,7 @@ from tracenode.models.errors import (
 )
 from tracenode.models.events import Bind, Pack, Relabel, Unbind, Unpack
 from tracenode.models.genealogy import Relation
+from tracenode.models.identifiers import PLACEHOLDER
 from tracenode.models.items import ItemKind
 from tracenode.server.store.booking.checks import (
     Case,
@@ -123,7 +124,8 @@ def unbind(case: Case, event: Unbind) -> Decision:
 
 
 def relabel(case: Case, event: Relabel) -> Decision:
-    """Another text means the item. It must not mean anything else at that time.
+    """Another text means the item. It must not mean anything else at that time; what a placeholder
+    stands in for is nothing yet.
 
     Raises: InvalidIdentifier, UnknownItem, AmbiguousItem, DuplicateIdentifier.
     """
@@ -135,6 +137,8 @@ def relabel(case: Case, event: Relabel) -> Decision:
     try:
         meant = case.resolve(alias)
     except UnknownItem:
+        return Decision(recorded, item.public)
+    if meant.material == PLACEHOLDER:
         return Decision(recorded, item.public)
     if meant.id != item.id:
         raise DuplicateIdentifier(alias, f"it means {meant.public}")
