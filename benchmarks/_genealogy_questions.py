@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,14 @@ from benchmarks._peers import (
 from benchmarks._postgres import NAME
 from benchmarks._rows import Report
 from benchmarks._traces import Turns, our_ids, plain_graph, sampled
-from tracenode.models.answers import Ingredients
+from tracenode.models.answers import Asked, Ingredients
 from tracenode.server.genealogy import graph
-from tracenode.server.store.snapshot import Connection
+from tracenode.server.genealogy.believed import lens_of
+from tracenode.server.genealogy.closure import reachable
+from tracenode.server.genealogy.moment import Span, moment_of
+from tracenode.server.genealogy.traits import ancestors_sql
+from tracenode.server.store.schema import INF
+from tracenode.server.store.snapshot import Connection, snapshot
 
 __all__ = ["Engines", "as_of", "common", "ingredients_graph", "ingredients_ids", "where_used"]
 
@@ -201,23 +207,31 @@ def _where_used_targets(tier: str, count: int) -> dict[str, str]:
 def common(report: Report, on: Engines) -> None:
     """What all of a hundred modules have in common."""
     numbers = list(sampled(on.plant.items("MODULE").tolist(), 100))
-    items = [on.plant.public(number) for number in numbers]
     _warm(on, COMMON, {"ids": numbers})
     turns = Turns()
     for _ in range(10):
         for tier, reader in on.ours.items():
-            found = turns.ask(tier, _common, reader, items)
+            found = turns.ask(tier, _common, reader, tier, numbers)
             if on.pg is not None:
                 theirs = turns.ask("pg", on.pg.ids, COMMON, {"ids": numbers})
                 report.agree(f"common ingredients, {tier}", found, set(theirs))
     for tier in on.ours:
-        name = f"common ingredients of {len(items)} modules, ids, {on.size}, {tier}"
+        name = f"common ingredients of {len(numbers)} modules, ids, {on.size}, {tier}"
         turns.rows(report, name, {"pg": "<=0.7"}, {"pg": NAME}, tier)
 
 
-def _common(reader: Connection, items: Sequence[str]) -> set[int]:
-    """Return what went into each of some items."""
-    counted: Counter[int] = Counter()
-    for item in items:
-        counted.update(our_ids(reader, item))
-    return {number for number, times in counted.items() if times == len(items)}
+def _common(reader: Connection, tier: str, numbers: Sequence[int]) -> set[int]:
+    """Return what went into each of some items: the tables count it in one statement, the index is
+    asked about one item after another."""
+    with snapshot(reader) as reading:
+        moment = moment_of(reading, Asked())
+        if tier == TIER_1:
+            starts = json.dumps([(number, number) for number in numbers])
+            sql = ancestors_sql(lens_of(moment, Span.Now), bounded=False)
+            counts = reading.array(sql, {"starts": starts, **moment.parameters})
+        else:
+            counted: Counter[int] = Counter()
+            for number in numbers:
+                counted.update(reachable(reading, [number], moment, Span.Now, up=True, limit=INF))
+            counts = list(counted.items())
+    return {number for number, times in counts if times == len(numbers)}

@@ -41,7 +41,13 @@ from typing import Final
 
 import psycopg
 
-from benchmarks import _genealogy_fill, _genealogy_plant, _genealogy_works, _postgres
+from benchmarks import (
+    _genealogy_fill,
+    _genealogy_plant,
+    _genealogy_tables,
+    _genealogy_works,
+    _postgres,
+)
 from benchmarks import _genealogy_questions as questions
 from benchmarks._alone import asked_alone
 from benchmarks._genealogy_fill import fill_plant
@@ -152,7 +158,7 @@ def measure(report: Report, run: Run) -> None:
 def filled(report: Report, run: Run) -> tuple[Plant, Path]:
     """Return the plant and its store: one kept before, where the same program filled it."""
     plant = built(run.edges)
-    modules = (_genealogy_plant, _genealogy_works, _genealogy_fill, schema)
+    modules = (_genealogy_plant, _genealogy_works, _genealogy_fill, _genealogy_tables, schema)
     program = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
     place = run.keep or run.folder
     place.mkdir(parents=True, exist_ok=True)
@@ -203,7 +209,8 @@ def booking(report: Report, run: Run, path: Path, plant: Plant) -> None:
     if "busy" in run.rows:
         cells = plant.items("CELL").tolist()
         small = [plant.public(number) for number in sampled(cells, SMALL)]
-        asyncio.run(busy(report, copy, run.size, plant.public(1), small))
+        hot = plant.public(int(plant.items("ORE")[0]))
+        asyncio.run(busy(report, copy, run.size, hot, small))
     if "ingest" in run.rows:
         with ExitStack() as stack:
             peer = None if _postgres.missing() else stack.enter_context(peer_schema())

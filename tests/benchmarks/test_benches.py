@@ -71,6 +71,43 @@ def test_traces_agree_with_postgresql_and_networkx(tmp_path: Path) -> None:
     assert report.finish() == 0
 
 
+@pytest.mark.usefixtures("postgres")
+def test_the_genealogy_agrees_with_every_peer_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("rustworkx", reason="rustworkx, of the bench packages")
+    from benchmarks import _genealogy_load, genealogy
+    from benchmarks._rows import Options, Report
+
+    monkeypatch.setattr(_genealogy_load, "UNITS", {1: 1, 10: 10})
+    monkeypatch.setattr(_genealogy_load, "BUSY_S", 0.5)
+    report = Report(Options(quick=True, json=None, folder=None), "genealogy")
+    run = genealogy.Run(6_000, genealogy.ROWS, asked=3, rounds=1, folder=tmp_path)
+    genealogy.measure(report, run)
+    assert report.finish() == 0
+    named = " ".join(row.name for row in report.rows)
+    for peer in ("PostgreSQL", "networkx", "rustworkx"):
+        assert f"vs {peer}" in named
+        assert f"({peer} missing)" not in named
+
+
+def test_a_filled_store_is_kept_and_a_missing_peer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in ("psycopg", "numpy"):
+        pytest.importorskip(package, reason=f"{package}, of the bench packages")
+    monkeypatch.setenv("PGHOST", str(tmp_path))
+    from benchmarks import genealogy
+
+    words = ["--edges", "6000", "--only", "as_of,disk", "--keep", str(tmp_path / "kept")]
+    assert genealogy.main(words) == 0
+    assert "PostgreSQL is missing" in capsys.readouterr().out
+    (kept,) = (tmp_path / "kept").glob("plant-6000-*.db")
+    filled = kept.stat().st_mtime_ns
+    assert genealogy.main(words) == 0
+    assert kept.stat().st_mtime_ns == filled
+
+
 def test_a_served_file_tells_start_and_memory(tmp_path: Path) -> None:
     require(Path("/proc/self/status").exists(), "a system with /proc")
     from benchmarks._fill import fill
