@@ -1,4 +1,4 @@
-"""What the edges are, worked out from a list of events alone: no tables, no states, no versions."""
+"""What the edges are, worked out from a list of events alone: no tables, no versions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
+from tests.store.oracle_contents import Contents
 from tracenode.models.events import (
     Abort,
     Assemble,
     Complete,
     Consume,
+    Fill,
     Merge,
     Pack,
     Register,
@@ -21,6 +23,7 @@ from tracenode.models.events import (
     Split,
     Start,
     TraceEvent,
+    Transfer,
     Transform,
     Unpack,
 )
@@ -51,7 +54,15 @@ def valid(told: Iterable[Told], known: int) -> list[Told]:
 
 def edges(told: Iterable[Told], known: int) -> set[OracleEdge]:
     """Return every edge of some length, as known at a position."""
+    return edges_and_contents(told, known)[0]
+
+
+def edges_and_contents(told: Iterable[Told], known: int) -> tuple[set[OracleEdge], Contents]:
+    """Return the edges, and what is in lots and containers in the end."""
     found: list[OracleEdge] = []
+    facts = valid(told, known)
+    contents = Contents()
+    contents.begin(t.event for t in facts if t.event is not None)
     inside: dict[tuple[str, str], tuple[str, int]] = {}
 
     def out(relation: str, part: str, at: int, parent: str | None) -> None:
@@ -64,21 +75,14 @@ def edges(told: Iterable[Told], known: int) -> set[OracleEdge]:
         out(relation, part, at, None)
         inside[relation, part] = (parent, at)
 
-    for t in valid(told, known):
+    for t in facts:
+        assert t.event is not None
+        used = {item: contents.drawn_from(item) for item in inputs(t.event)}
+        contents.tell(t.event, t.seq, t.at)
+        for output, input_ in pairs(t.event):
+            into = contents.made.get((output, t.seq), output)
+            found.append((into, used[input_], t.at, FOREVER))
         match t.event:
-            case Consume(item=item, lot=lot):
-                found.append((item, lot, t.at, FOREVER))
-            case Split(lot=lot, child=child):
-                found.append((child, lot, t.at, FOREVER))
-            case Merge(lots=lots, item=item):
-                found.extend((item, lot.item, t.at, FOREVER) for lot in lots)
-            case Transform(inputs=inputs, outputs=outputs, map=map_):
-                pairs = (
-                    list(product(range(len(outputs)), range(len(inputs))))
-                    if map_ is None
-                    else [(share.output, share.input) for share in map_]
-                )
-                found.extend((outputs[o].item, inputs[i].item, t.at, FOREVER) for o, i in pairs)
             case Assemble(parent=parent, part=part):
                 put("in", part, t.at, parent)
             case Remove(parent=parent, part=part):
@@ -93,7 +97,31 @@ def edges(told: Iterable[Told], known: int) -> set[OracleEdge]:
             case _:
                 pass
     found.extend((parent, part, at, FOREVER) for (_, part), (parent, at) in inside.items())
-    return {edge for edge in found if edge[2] < edge[3]}
+    found.extend((new, before, at, FOREVER) for new, before, at in contents.into)
+    return {edge for edge in found if edge[2] < edge[3]}, contents
+
+
+def pairs(event: TraceEvent) -> list[tuple[str, str]]:
+    """Return the (output, input) of what an event joins for good."""
+    match event:
+        case Consume(item=item, lot=lot) | Fill(container=item, lot=lot):
+            return [(item, lot)]
+        case Transfer(source=source, target=target):
+            return [(target, source)]
+        case Split(lot=lot, child=child):
+            return [(child, lot)]
+        case Merge(lots=lots, item=item):
+            return [(item, lot.item) for lot in lots]
+        case Transform(inputs=inputs, outputs=outputs, map=None):
+            return [(output.item, portion.item) for output, portion in product(outputs, inputs)]
+        case Transform(inputs=inputs, outputs=outputs, map=map_):
+            return [(outputs[share.output].item, inputs[share.input].item) for share in map_ or ()]
+        case _:
+            return []
+
+
+def inputs(event: TraceEvent) -> set[str]:
+    return {input_ for _, input_ in pairs(event)}
 
 
 def holding(all_edges: Iterable[OracleEdge], at: int | None) -> set[OracleEdge]:

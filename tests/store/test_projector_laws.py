@@ -4,6 +4,7 @@ known at any position; a replay of the journal fills the same tables (S4, S6, S1
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -11,17 +12,21 @@ from hypothesis import strategies as st
 
 from tests.store import oracle
 from tests.store.oracle import Told
+from tests.store.oracle_contents import Content
 from tests.store.plant import Plant, believed_intervals, instant, misremembered
 from tracenode.models.events import Correct, Hold, Register, TraceEvent, Void, parse_event
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
 from tracenode.server.store.booking.dependants import dependants
+from tracenode.server.store.content import content_at
 from tracenode.server.store.facts import Fact, entry, fact_of, record_at
+from tracenode.server.store.interning import quantity_of
 from tracenode.server.store.journal import microseconds
-from tracenode.server.store.resolve import public_id
+from tracenode.server.store.resolve import LATEST, public_id, row_of
+from tracenode.server.store.stock import holding_of
 
 UNITS = tuple(f"U{i}" for i in range(5))
-LOTS = ("L0", "L1", "L2")
+LOTS = {"L0": "10 KGM", "L1": "2500 GRM", "L2": None}
 BOXES = ("B0", "B1")
 KINDS = (
     *("assemble",) * 5,
@@ -45,9 +50,18 @@ KINDS = (
     "bind",
     "unbind",
     "relabel",
-    *("void",) * 2,
+    *("fill",) * 4,
+    *("tap",) * 3,
+    *("top",) * 2,
+    "mix",
+    "pour",
+    "empty",
+    "count",
+    "load",
+    *("void",) * 3,
     *("correct",) * 2,
 )
+NAMES = ("parent", "part", "old_part", "new_part", "item", "lot", "container", "source", "target")
 step = st.tuples(
     st.sampled_from(KINDS),
     st.integers(0, 4),
@@ -68,8 +82,9 @@ class Walk:
     def begin(self) -> None:
         for text in UNITS:
             self.take(parse_event({"type": "register", "item": text, "material": "PUMP"}), 0)
-        for text in LOTS:
-            self.take(parse_event({"type": "register", "item": text, "material": "STEEL"}), 0)
+        for text, quantity in LOTS.items():
+            fields = {"item": text, "material": "STEEL", "quantity": quantity}
+            self.take(parse_event({"type": "register", **fields}), 0)
         for text in BOXES:
             self.take(parse_event({"type": "register", "item": text, "material": "BOX"}), 0)
         self.take(parse_event({"type": "register", "item": "T", "material": "TRAY"}), 0)
@@ -126,10 +141,10 @@ class Walk:
     def _whole(self, event: TraceEvent) -> TraceEvent:
         texts = {
             text: public_id(self.plant.connection, number)
-            for number, text in self.plant.rows("SELECT id, text FROM item")
+            for number, text in self.plant.rows("SELECT id, text FROM item WHERE state_of IS NULL")
         }
         fields = event.model_dump()
-        for name in ("parent", "part", "old_part", "new_part", "item", "lot", "container"):
+        for name in NAMES:
             if name in fields:
                 fields[name] = texts.get(fields[name], fields[name])
         return parse_event(fields)
@@ -165,9 +180,36 @@ class Walk:
         elif not isinstance(told.event, Register):
             replacement = {"type": "assemble", "parent": one, "part": other}
             if choice % 3 == 0:
-                replacement = {"type": "consume", "item": one, "lot": LOTS[choice % 2]}
+                replacement = {"type": "consume", "item": one, "lot": f"L{choice % 2}"}
             event = {"type": "correct", "replacement": replacement, **fields}
             self.take(parse_event(event), minute)
+
+    def _content_event(
+        self, kind: str, choices: tuple[int, int, int], flag: bool
+    ) -> dict[str, Any]:
+        a, b, c = choices
+        lot, next_lot, box = f"L{c % 3}", f"L{(c + 1) % 3}", BOXES[b % 2]
+        either = box if flag else lot
+        some = {"quantity": (None, "0.5 KGM", "250 GRM", "2 KGM", "1 KGM")[a]}
+        match kind:
+            case "fill":
+                return {"type": kind, "container": box, "lot": lot, **some}
+            case "top":
+                return {"type": "fill", "container": next_lot, "lot": either, **some}
+            case "mix":
+                return {"type": "consume", "item": next_lot, "lot": lot, **some}
+            case "tap":
+                return {"type": "consume", "item": UNITS[a], "lot": box, **some}
+            case "pour":
+                target = BOXES[box == BOXES[0]] if flag else lot
+                return {"type": "transfer", "source": box, "target": target, **some}
+            case "empty":
+                return {"type": kind, "container": either}
+            case "count":
+                counted = "-1 KGM" if flag else "300 GRM"
+                return {"type": "adjust", "lot": either, "quantity": counted, "reason": "counted"}
+            case _:
+                return {"type": "load", "station": "M1", "slot": "F1", "lot": either}
 
     def _new(self) -> str:
         self.made += 1
@@ -180,7 +222,7 @@ class Walk:
         parents = {part: parent for parent, part in self.plant.edges()}
         if kind in ("remove", "replace", "unpack") and (flag or b != c):
             unit = parents.get(other, unit)
-        lot, station = LOTS[c % 3], f"OP{c % 2}"
+        lot, next_lot, station = f"L{c % 3}", f"L{(c + 1) % 3}", f"OP{c % 2}"
         match kind:
             case "assemble":
                 return [{"type": kind, "parent": unit, "part": other}]
@@ -189,7 +231,9 @@ class Walk:
             case "replace":
                 return [{"type": kind, "parent": unit, "old_part": other, "new_part": third}]
             case "consume":
-                return [{"type": kind, "item": unit, "lot": lot}]
+                return [{"type": kind, "item": unit, "lot": lot, "quantity": "0.25 KGM"}]
+            case "fill" | "top" | "mix" | "tap" | "pour" | "empty" | "count" | "load":
+                return [self._content_event(kind, (a, b, c), flag)]
             case "weld" if b != c:
                 return []
             case "weld":
@@ -197,7 +241,7 @@ class Walk:
             case "cut":
                 outputs = [{"item": self._new(), "material": "GLUE"} for _ in range(2)]
                 shares = [{"output": 0, "input": 0}, {"output": 1, "input": 1}]
-                inputs = [{"item": lot}, {"item": LOTS[(c + 1) % 3]}]
+                inputs = [{"item": lot}, {"item": next_lot}]
                 fields: dict[str, Any] = {"type": "transform", "inputs": inputs}
                 return [{**fields, "outputs": outputs, "map": shares if flag else None}]
             case "press" if a != b:
@@ -208,7 +252,7 @@ class Walk:
             case "split":
                 return [{"type": kind, "lot": lot, "child": self._new()}]
             case "merge":
-                lots = [{"item": lot}, {"item": LOTS[(c + 1) % 3]}]
+                lots = [{"item": lot}, {"item": next_lot}]
                 return [{"type": kind, "lots": lots, "item": self._new(), "material": "GLUE"}]
             case "unpack":
                 return [{"type": kind, "container": unit, "item": other}]
@@ -245,13 +289,40 @@ class Walk:
 
 
 def named(event: TraceEvent) -> list[str]:
-    names = ("parent", "part", "new_part", "item", "lot", "container")
-    return [getattr(event, name) for name in names if hasattr(event, name)]
+    return [getattr(event, name) for name in NAMES if name != "old_part" and hasattr(event, name)]
 
 
 def oracle_fact(told: Told) -> Fact:
     assert told.event is not None
     return Fact(told.at, told.seq, told.event)
+
+
+def carried(plant: Plant, known: int) -> dict[tuple[str, str], Decimal | None]:
+    """Return how much was carried over from which content into which, as known."""
+    node = "{0}.text || iif({0}.state_of IS NULL, '', '~s' || {0}.ev)"
+    rows = plant.rows(
+        f"""
+        SELECT {node.format("o")}, {node.format("i")}, e.qty, e.unit FROM (
+          SELECT dst, src, qty, unit FROM edge WHERE rel=5 AND kf<=?1 UNION ALL
+          SELECT dst, src, qty, unit FROM edge_was WHERE rel=5 AND kf<=?1 AND kt>?1) e
+        JOIN item o ON o.id=e.dst JOIN item i ON i.id=e.src""",
+        known,
+    )
+    found: dict[tuple[str, str], Decimal | None] = {}
+    for output, input_, mantissa, unit in rows:
+        quantity = quantity_of(plant.connection, mantissa, unit)
+        found[output, input_] = None if quantity is None else quantity.to("KGM").value
+    return found
+
+
+def assert_holds(plant: Plant, public: str, content: Content) -> None:
+    """The tables say the same of what is in an item, and of its stock."""
+    number, _ = row_of(plant.connection, public)
+    node = content_at(plant.connection, number, LATEST, container=content.place)
+    assert (node and public_id(plant.connection, node)) == content.node
+    holding = holding_of(plant.connection, number, container=content.place)
+    _, come, gone, unknown = holding.totals
+    assert (come, gone, unknown) == (content.come, content.gone, content.unknown), public
 
 
 @settings(
@@ -265,16 +336,20 @@ def test_tables_say_what_the_events_say(
     walk.begin()
     walk.walk(steps)
     plant, told = walk.plant, walk.told
-    texts = dict(plant.rows("SELECT id, text FROM item"))
-    short = {public_id(plant.connection, number): text for number, text in texts.items()}
+    nodes = dict(plant.rows("SELECT id, text || iif(state_of IS NULL, '', '~s' || ev) FROM item"))
+    short = {public_id(plant.connection, number): text for number, text in nodes.items()}
 
     def shortened(edges: set[oracle.OracleEdge]) -> set[tuple[str, str]]:
         return {(short[output], short[input_]) for output, input_, *_ in edges}
 
     positions = [position for position, *_ in walk.asked]
     for known in [*positions[9::3], plant.seq]:
-        expected = oracle.edges(told, known)
+        expected, contents = oracle.edges_and_contents(told, known)
         assert not oracle.has_cycle(expected)
+        assert carried(plant, known) == {
+            (short[new], short[before]): amount
+            for (new, before), amount in contents.carried.items()
+        }
         assert plant.edges(known=known) == shortened(oracle.holding(expected, None))
         for minute in (0, 2, 5, 9, 14, 99):
             then = microseconds(instant(minute))
@@ -282,6 +357,8 @@ def test_tables_say_what_the_events_say(
     for known, live, intervals in walk.asked:
         assert plant.edges(known=known) == live
         assert believed_intervals(plant.connection, known) == intervals
+    for public, content in oracle.edges_and_contents(told, plant.seq)[1].of.items():
+        assert_holds(plant, public, content)
     expected_states = oracle.states(told, plant.seq)
     assert {
         public: plant.state(text) for public, text in short.items() if plant.state(text) is not None

@@ -57,13 +57,13 @@ class Standing:
 
 def standing_of(connection: sqlite3.Connection, public: str) -> Standing | None:
     """Return where an item stands that was ever registered, be that void; None where it was not,
-    or the text is no public id."""
+    or the text is no public id, or that of a content: nothing is booked on one."""
     items = memory_of(connection).items
     known = items.get(public)
     if known is not None:
         return known
     identity = parsed(public)
-    if identity is None:
+    if identity is None or identity.state:
         return None
     canonical = str(identity)
     if canonical != public and canonical in items:

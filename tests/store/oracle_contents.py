@@ -1,0 +1,139 @@
+"""What is in lots and containers, told event by event in event order: plain dicts, no tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tracenode.models.events import (
+    Adjust,
+    Consume,
+    Empty,
+    Fill,
+    Load,
+    Merge,
+    Receive,
+    Register,
+    Split,
+    TraceEvent,
+    Transfer,
+    Transform,
+)
+from tracenode.models.quantities import Quantity
+
+__all__ = ["Contents"]
+
+Amount = Quantity | None
+
+
+@dataclass
+class Content:
+    """One lot or container. Amounts are in kilograms."""
+
+    node: str | None
+    place: bool
+    drawn: bool = False
+    states: int = 0
+    come: Decimal = Decimal(0)
+    gone: Decimal = Decimal(0)
+    unknown: int = 0
+
+    @property
+    def left(self) -> Decimal | None:
+        left = self.come - self.gone
+        measured = self.come or self.gone
+        return left if measured and not self.unknown and left >= 0 else None
+
+
+@dataclass
+class Contents:
+    """`into` are (new content, what came in or was there before, event time); `carried` is how much
+    was carried over from one content to the next."""
+
+    of: dict[str, Content] = field(default_factory=dict)
+    into: list[tuple[str, str, int]] = field(default_factory=list)
+    carried: dict[tuple[str, str], Decimal | None] = field(default_factory=dict)
+    made: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def begin(self, events: Iterable[TraceEvent]) -> None:
+        """What lots are booked with is there from the beginning."""
+        for event in events:
+            match event:
+                case Register(item=item, quantity=quantity) | Receive(item=item, quantity=quantity):
+                    self._come(item, quantity)
+                case Split(child=item, quantity=quantity) | Merge(item=item, quantity=quantity):
+                    self._come(item, quantity)
+                case Transform(outputs=outputs):
+                    for output in outputs:
+                        self._come(output.item, output.quantity)
+                case _:
+                    pass
+
+    def _come(self, item: str, quantity: Amount) -> None:
+        if item.startswith("lot:"):
+            self._count(item, quantity, come=1)
+
+    def _get(self, owner: str) -> Content:
+        place = owner.startswith("container:")
+        return self.of.setdefault(owner, Content(None if place else owner, place))
+
+    def _count(self, owner: str, quantity: Amount, *, come: int = 0, gone: int = 0) -> None:
+        content = self._get(owner)
+        if quantity is None:
+            content.unknown += 1
+            return
+        amount = quantity.to("KGM").value
+        content.come += come * amount
+        content.gone += gone * amount
+
+    def drawn_from(self, owner: str) -> str:
+        """Return the content that is drawn from; the item itself where it is none of these."""
+        if not owner.startswith(("lot:", "container:")):
+            return owner
+        content = self._get(owner)
+        content.drawn = True
+        return content.node or owner
+
+    def tell(self, event: TraceEvent, seq: int, at: int) -> None:
+        """Take the next event; what it draws from must be asked for before."""
+        match event:
+            case Consume(item=item, lot=lot, quantity=quantity):
+                self._draw(lot, quantity)
+                if item.startswith("lot:"):
+                    self._put(item, seq, at, None)
+            case Split(lot=lot, quantity=quantity):
+                self._draw(lot, quantity)
+            case Transform(inputs=portions) | Merge(lots=portions):
+                for portion in portions:
+                    self._draw(portion.item, portion.quantity)
+            case (
+                Fill(container=target, lot=source, quantity=quantity)
+                | Transfer(target=target, source=source, quantity=quantity)
+            ):
+                self._draw(source, quantity)
+                self._put(target, seq, at, quantity)
+                self._count(target, quantity, come=1)
+            case Empty(container=owner):
+                self.of[owner] = Content(None, self._get(owner).place, states=1)
+            case Adjust(lot=owner, quantity=quantity):
+                self._count(owner, quantity, come=1)
+            case Load(lot=lot):
+                self.drawn_from(lot)
+            case _:
+                pass
+
+    def _draw(self, owner: str, quantity: Amount) -> None:
+        if owner.startswith(("lot:", "container:")):
+            self._count(owner, quantity, gone=1)
+
+    def _put(self, owner: str, seq: int, at: int, quantity: Amount) -> None:
+        content = self._get(owner)
+        self.made[owner, seq] = owner
+        if not (content.place or content.states or content.drawn):
+            return
+        state = self.made[owner, seq] = f"{owner}~s{seq}"
+        if content.node is not None:
+            self.into.append((state, content.node, at))
+            self.carried[state, content.node] = content.left
+        content.node, content.states = state, content.states + 1
