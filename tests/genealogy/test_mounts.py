@@ -16,6 +16,7 @@ from tests.store.test_mounts import void
 from tracenode.models.answers import (
     Ingredients,
     ItemDetail,
+    ItemHistory,
     PathBetween,
     Question,
     RecallScope,
@@ -26,6 +27,7 @@ from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
 from tracenode.server.genealogy import answer
+from tracenode.server.genealogy.narrative import narrative
 from tracenode.server.store.journal import microseconds
 
 
@@ -64,6 +66,15 @@ def test_S12_a_unit_is_made_from_what_was_mounted_while_it_was_there(plant: Plan
     assert texts(used_in(plant, "R1")) == "U1"
     assert detail(plant, "U1").made_from == ("lot:STEEL:R1",)
     assert into(path(plant, "R1", "U1")) == "R1 U1"
+
+
+def test_loads_and_unloads_are_told_in_words(plant: Plant) -> None:
+    plant.ok("load", station="SMT", slot="F1", lot="R1", quantity="5 KGM")
+    plant.ok("unload", station="SMT", slot="F1", remaining="2 KGM")
+    history = answer(plant.connection, ItemHistory(item="R1"))
+    assert history.entries[-1].text == "5 KGM of lot:STEEL:R1 loaded on slot F1 at SMT"
+    unload_fields = {"station": "SMT", "slot": "F1", "remaining": "2 KGM"}
+    assert narrative("unload", unload_fields) == "slot F1 at SMT unloaded, 2 KGM left"
 
 
 def test_S12_a_reel_that_is_changed_while_a_unit_is_there_is_in_it_with_the_one_before(
@@ -187,6 +198,15 @@ Told = tuple[float, int, str, str, str]
 
 
 @dataclass
+class Stay:
+    """What is on a slot, or a unit at the station."""
+
+    item: str
+    begin: int
+    end: int = FOREVER
+
+
+@dataclass
 class Line:
     """A station with two slots, and a plain list of what happened there."""
 
@@ -231,23 +251,23 @@ class Line:
 
     def edges(self, known: int) -> set[OracleEdge]:
         """Every derived edge, as known at a position."""
-        mounts: list[list[float | str]] = []
-        visits: list[list[float | str]] = []
-        there: dict[str, list[float | str]] = {}
+        mounts: list[Stay] = []
+        visits: list[Stay] = []
+        there: dict[str, Stay] = {}
         for minute, seq, kind, place, lot in sorted(self.told):
             if seq > known or self.voided.get(seq, known + 1) <= known:
                 continue
             at = microseconds(instant(minute))
             gone = there.pop(place, None)
             if gone is not None:
-                gone[2] = at
+                gone.end = at
             if kind in ("load", "start"):
-                there[place] = [lot or place, at, FOREVER]
+                there[place] = Stay(lot or place, at)
                 (mounts if kind == "load" else visits).append(there[place])
         return {
-            (str(unit), str(lot), max(int(on), int(begin)), FOREVER)
-            for (lot, on, off), (unit, begin, end) in product(mounts, visits)
-            if max(on, begin) < min(off, end)
+            (unit.item, lot.item, max(lot.begin, unit.begin), FOREVER)
+            for lot, unit in product(mounts, visits)
+            if max(lot.begin, unit.begin) < min(lot.end, unit.end)
         }
 
 
@@ -255,7 +275,7 @@ def reached_by(line: Line, question: Ingredients | WhereUsed) -> set[str]:
     return {node.item for node in answer(line.plant.connection, question).nodes}
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_derived_edges_are_those_of_a_plain_list_of_events(seed: int) -> None:
     line = Line(Random(seed))
     connection = line.plant.connection
@@ -265,17 +285,18 @@ def test_derived_edges_are_those_of_a_plain_list_of_events(seed: int) -> None:
         line.step()
         item, other = line.random.choices(items, k=2)
         then = line.random.choice((None, instant(line.random.uniform(9, line.hour + 1))))
-        for question in (
+        kinds: tuple[Question, ...] = (
             Ingredients(item=item, as_of=then),
             Ingredients(item=item, ever=True),
             WhereUsed(item=item, as_of=then),
             PathBetween(item=item, into=other),
             RecallScope(item=item, as_of=then),
             ItemDetail(item=item),
-        ):
+        )
+        for question in line.random.sample(kinds, 2):
             asked.append((question, line.plant.seq, canonical(answer(connection, question))))
-    for question, known, live in asked[:: 1 + seed % 3]:
-        assert canonical(answer(connection, replace(question, as_known_at=known))) == live
+    for question, position, live in asked:
+        assert canonical(answer(connection, replace(question, as_known_at=position))) == live
     into_it: set[tuple[str, str]] = set()
     out_of_it: set[tuple[str, str]] = set()
     for known, item in product((None, line.plant.seq // 2), items):

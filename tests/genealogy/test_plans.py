@@ -15,6 +15,7 @@ import pytest
 from tests.genealogy.chance import Chance
 from tests.store.oracle import states
 from tests.store.plant import instant
+from tracenode.models.analysis import MassBalance
 from tracenode.models.answers import (
     Ingredients,
     ItemDetail,
@@ -26,6 +27,8 @@ from tracenode.models.answers import (
 from tracenode.server.genealogy import answer
 
 LARGE = ("edge", "edge_past", "edge_was", "life", "life_was", "visit", "visit_was", "touch")
+CONTENTS = ("content", "content_was")
+MOUNTED = ("mount", "mount_was", "slot")
 HELD = ("hold", "hold_was")
 """Their roots are listed by a scan: holds are few."""
 
@@ -42,17 +45,37 @@ class Overheard(sqlite3.Connection):
         return super().execute(sql, parameters)
 
 
-@pytest.fixture(scope="module")
-def asked() -> Iterator[Overheard]:
+def mount(chance: Chance) -> None:
+    """Load and unload slots at the station where the units are, late ones too, and void a load."""
+    plant = chance.plant
+    plant.master("station", "OP10", consumption="derive")
+    for number in range(12):
+        fields = {"station": "OP10", "slot": f"F{number % 3}"}
+        minute = 10 + number * 7 % 40
+        receipt = plant.book("load", minute, lot=f"L{number % 3}", **fields)
+        if number % 4 == 0:
+            plant.book("unload", minute + 3, **fields)
+        elif number % 4 == 1:
+            plant.book("void", record=receipt.record, reason="wrong")
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["unmounted", "mounted"])
+def asked(request: pytest.FixtureRequest) -> Iterator[Overheard]:
     """A plant that was asked every kind of question at every kind of moment, with the statistics
     of a plant of a million edges."""
     chance = Chance(Random(11))
     for _ in range(120):
         chance.step()
+    if request.param:
+        mount(chance)
     connection = sqlite3.connect(":memory:", isolation_level=None, factory=Overheard)
     chance.plant.connection.backup(connection)
     sqlite3.Connection.execute(connection, "ANALYZE")
-    for table, rows in (("edge", 1_000_000), ("edge_past", 10_000), ("edge_was", 1_000)):
+    for table, rows in (
+        *(("edge", 1_000_000), ("edge_past", 10_000), ("edge_was", 1_000)),
+        *(("visit", 1_000_000), ("visit_was", 1_000), ("mount", 10_000), ("mount_was", 100)),
+        *(("slot", 1_000), ("content", 100_000), ("content_was", 100)),
+    ):
         sqlite3.Connection.execute(
             connection,
             "UPDATE sqlite_stat1 SET stat=? || substr(stat, instr(stat, ' ')) WHERE tbl=?",
@@ -69,7 +92,10 @@ def asked() -> Iterator[Overheard]:
             Ingredients(**common, max_nodes=limit),
             Ingredients(**common, ever=True, max_nodes=limit),
             WhereUsed(**common, max_nodes=limit),
+            WhereUsed(**common, max_nodes=limit, ever=True),
             RecallScope(**common, max_nodes=limit),
+            RecallScope(**common, limit=0, ever=True),
+            *((MassBalance(**common),) if item.startswith("lot:") else ()),
             PathBetween(**common, into=item),
             ItemHistory(**common),
             ItemDetail(**common),
@@ -89,7 +115,7 @@ def plans(connection: Overheard) -> Iterator[tuple[str, str]]:
 
 def aliases(sql: str) -> dict[str, str]:
     """The tables of a statement by the names they have in its plan."""
-    found = re.findall(r"(?:FROM|JOIN) ([a-z_]+)(?: ([a-z]))?(?= |\)|$)", sql)
+    found = re.findall(r"(?:FROM|JOIN) ([a-z_]+)(?: ([a-z]+))?(?= |\)|$)", sql)
     return {alias or table: table for table, alias in found}
 
 
@@ -105,7 +131,8 @@ def test_no_statement_scans_an_interval_table_or_the_journal(asked: Overheard) -
     for sql, plan in plans(asked):
         names = aliases(sql)
         for scanned in re.findall(r"^SCAN (\w+)", plan, re.MULTILINE):
-            assert names.get(scanned, scanned) not in (*LARGE, "journal", "item"), f"{sql}\n{plan}"
+            read = names.get(scanned, scanned)
+            assert read not in (*LARGE, *MOUNTED, "journal", "item"), f"{sql}\n{plan}"
 
 
 def test_no_statement_builds_a_bloom_filter_over_a_table(asked: Overheard) -> None:
@@ -123,3 +150,32 @@ def test_edges_are_met_by_the_index_of_their_direction(asked: Overheard) -> None
                 r"(PRIMARY KEY \(dst=\?|(COVERING )?INDEX edge(_past|_was)?_out \(src=\?)", use
             ), f"{sql}\n{plan}"
     assert len(met) > 4
+
+
+def test_derived_edges_are_met_by_two_seeks_for_each_slot_or_mount(asked: Overheard) -> None:
+    met: dict[str, set[str]] = {}
+    for sql, plan in plans(asked):
+        if "derive" in sql:
+            for alias, use in re.findall(r"^SEARCH (mt|sl|v|x) USING (.*)$", plan, re.MULTILINE):
+                met.setdefault(alias, set()).add(use)
+    if not met:
+        assert not any("visit_stay" in sql for sql in asked.heard)
+        return
+    assert met == {
+        "mt": {
+            "PRIMARY KEY (slot=? AND at>? AND at<?)",
+            "INDEX mount_item (item=?)",
+            "INDEX mount_was_item (item=?)",
+        },
+        "sl": {
+            "COVERING INDEX sqlite_autoindex_slot_1 (station=?)",
+            "INTEGER PRIMARY KEY (rowid=?)",
+        },
+        "v": {
+            "PRIMARY KEY (item=?)",
+            "INDEX visit_stay (station=? AND <expr>=? AND at>? AND at<?)",
+            "INDEX visit_stay (station=? AND <expr>=? AND at<?)",
+            "INDEX visit_was_stay (station=? AND <expr>=? AND at<?)",
+        },
+        "x": {"PRIMARY KEY (slot=? AND at<?)"},
+    }

@@ -87,8 +87,9 @@ def test_only_lots_and_containers_that_may_be_used_are_loaded(plant: Plant) -> N
     plant.ok("scrap", item="R2")
     plant.refused(TraceStatus.ItemScrapped, "load", station="SMT", slot="F1", lot="R2")
     plant.ok("receive", item="R3", material="STEEL", quantity="10 KGM")
-    litres = {"station": "SMT", "slot": "F1", "lot": "R3", "quantity": "1 LTR"}
-    plant.refused(TraceStatus.UnitMismatch, "load", **litres)
+    plant.refused(
+        TraceStatus.UnitMismatch, "load", station="SMT", slot="F1", lot="R3", quantity="1 LTR"
+    )
 
 
 def test_S12_a_station_that_derives_its_consumption_declares_none(plant: Plant) -> None:
@@ -122,11 +123,12 @@ def test_S15_a_late_load_takes_its_place(plant: Plant) -> None:
 def test_S13_what_takes_off_a_voided_load_depends_on_it(plant: Plant) -> None:
     voided = load(plant, "R1", 10)
     off = unload(plant, 12)
-    fields = {"record": voided.record, "reason": "wrong reel"}
-    refused = plant.refused(TraceStatus.MalformedRequest, "void", **fields)
+    refused = plant.refused(
+        TraceStatus.MalformedRequest, "void", record=voided.record, reason="wrong reel"
+    )
     assert off.record in refused.text
     known = plant.seq
-    plant.ok("void", **fields, acknowledged=[off.record])
+    plant.ok("void", record=voided.record, reason="wrong reel", acknowledged=[off.record])
     assert mounted(plant) == []
     assert mounted(plant, known) == [("F1", "R1", 10, 12)]
 

@@ -89,7 +89,7 @@ def _derived(lens: Lens, up: bool, anchor: str) -> Iterator[Arm]:
     ever = Lens(Span.Begun, lens.live, bounded=False)
     for visit in interval_sources("visit", "v", anchor, ever):
         for mount, earlier in zip(
-            interval_sources("mount", "m", anchor, begun),
+            interval_sources("mount", "mt", anchor, begun),
             interval_sources("mount", "x", anchor, ever),
             strict=True,
         ):
@@ -99,19 +99,19 @@ def _derived(lens: Lens, up: bool, anchor: str) -> Iterator[Arm]:
             )
             yield Arm(
                 joined[0],
-                f"{joined[1]}{visit.where}{mount.where} AND m.derive+0*{anchor}=1"
-                f" AND v.at<{taken_off} AND m.at<{visit.until}"
-                f" AND m.at<{mount.until}+0*{anchor} AND v.at<{visit.until}+0*{anchor}",
-                "m.item",
+                f"{joined[1]}{visit.where}{mount.where} AND mt.derive+0*{anchor}=1"
+                f" AND v.at<{taken_off} AND mt.at<{visit.until}"
+                f" AND mt.at<{mount.until}+0*{anchor} AND v.at<{visit.until}+0*{anchor}",
+                "mt.item",
                 "v.item",
-                "max(m.ev,v.ev)",
-                "min(m.ev,v.ev)",
-                "max(m.at,v.at)",
+                "max(mt.ev,v.ev)",
+                "min(mt.ev,v.ev)",
+                "max(mt.at,v.at)",
                 str(INF),
                 str(_DERIVED),
                 "NULL",
                 "NULL",
-                "(SELECT p.id FROM position p WHERE p.text=s.name)",
+                "(SELECT p.id FROM position p WHERE p.text=sl.name)",
             )
 
 
@@ -119,22 +119,22 @@ def _above(anchor: str, visit: Source, mount: Source, earlier: Source) -> tuple[
     """From a unit to what was mounted: not the history of a slot, but the last mount begun before
     the operation, and on from there."""
     return (
-        f"{visit.table} v CROSS JOIN slot s CROSS JOIN {mount.table} m",
-        f"v.item={anchor} AND s.station=v.station AND m.slot=s.id"
-        f" AND m.at>=coalesce((SELECT x.at FROM {earlier.table} x"
-        f" WHERE x.slot=s.id AND x.at<=v.at{earlier.where} ORDER BY x.at DESC LIMIT 1),v.at)",
+        f"{visit.table} v CROSS JOIN slot sl CROSS JOIN {mount.table} mt",
+        f"v.item={anchor} AND sl.station=v.station AND mt.slot=sl.id"
+        f" AND mt.at>=coalesce((SELECT x.at FROM {earlier.table} x"
+        f" WHERE x.slot=sl.id AND x.at<=v.at{earlier.where} ORDER BY x.at DESC LIMIT 1),v.at)",
     )
 
 
 def _below(anchor: str, visit: Source, mount: Source, lens: Lens) -> tuple[str, str]:
     """From what was mounted to the units."""
-    since = "v.at>m.at-w.value"
+    since = "v.at>mt.at-w.value"
     if not lens.live:
         since = f"({since} OR v.uev>:K)"
     return (
-        f"{mount.table} m INDEXED BY {mount.table}_item CROSS JOIN slot s"
+        f"{mount.table} mt INDEXED BY {mount.table}_item CROSS JOIN slot sl"
         f" CROSS JOIN json_each('[{_SPANS}]') w"
         f" CROSS JOIN {visit.table} v INDEXED BY {visit.table}_stay",
-        f"m.item={anchor} AND s.id=m.slot AND v.station=s.station"
+        f"mt.item={anchor} AND sl.id=mt.slot AND v.station=sl.station"
         f" AND length(v.until-v.at)=w.key+1 AND {since}",
     )

@@ -29,6 +29,8 @@ class Lens:
     live: bool
     bounded: bool
     """`:T` is given."""
+    mounts: bool = False
+    """There are mounts that edges may be derived from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Source:
 
 def lens_of(moment: Moment, span: Span) -> Lens:
     """Return the lens for a span at a moment."""
-    return Lens(span, moment.live, moment.as_of is not None)
+    return Lens(span, moment.live, moment.as_of is not None, moment.mounts)
 
 
 def _source(table: str, form: str, row: str, anchor: str, lens: Lens) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from tracenode.models.answers import Asked, Statement
 from tracenode.models.errors import MalformedRequest
@@ -14,6 +14,9 @@ from tracenode.server.store.journal import from_microseconds, microseconds
 from tracenode.server.store.snapshot import Reading
 
 __all__ = ["Moment", "Span", "instant_of", "moment_of", "position_by"]
+
+_HEAD: Final = """
+SELECT (SELECT coalesce(max(seq), 0) FROM journal), (SELECT max(id) FROM slot) IS NOT NULL"""
 
 
 class Span(Enum):
@@ -35,11 +38,13 @@ class Moment:
     """`as_of` is None for the latest event time, `known` the journal position that is known.
 
     `live` is True where all of the journal is known: the versions given up are not read then.
+    `mounts` is False where nothing was ever mounted: no edges are derived then.
     """
 
     as_of: int | None
     known: int
     live: bool
+    mounts: bool
     digest: str
 
     @property
@@ -81,7 +86,7 @@ def moment_of(reading: Reading, question: Asked) -> Moment:
         MalformedRequest: a time without its zone, or a position below 0.
     """
     as_of = instant_of("as_of", question.as_of)
-    ((head,),) = reading.rows("SELECT coalesce(max(seq), 0) FROM journal")
+    ((head, mounts),) = reading.rows(_HEAD)
     match question.as_known_at:
         case None:
             known = head
@@ -91,7 +96,7 @@ def moment_of(reading: Reading, question: Asked) -> Moment:
             if position < 0:
                 raise MalformedRequest("as_known_at", "a journal position from 0", str(position))
             known = min(position, head)
-    return Moment(as_of, known, known == head, _digest(reading, known))
+    return Moment(as_of, known, known == head, bool(mounts), _digest(reading, known))
 
 
 def instant_of(field: str, time: datetime | None) -> int | None:

@@ -42,6 +42,15 @@ def _amount(fields: Fields) -> str:
     return f"{quantity} of " if quantity else ""
 
 
+def _slot(fields: Fields) -> str:
+    return f"slot {fields['slot']}{_at(fields)}"
+
+
+def _unloaded(fields: Fields) -> str:
+    remaining = fields.get("remaining")
+    return f"{_slot(fields)} unloaded" + (f", {remaining} left" if remaining else "")
+
+
 def _list(items: Iterable[str]) -> str:
     named = list(items)
     more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
@@ -133,6 +142,8 @@ _WORDS: Final[dict[str, Callable[[Fields], str]]] = {
     "transfer": lambda f: f"{_amount(f)}{f['source']} transferred into {f['target']}{_at(f)}",
     "empty": lambda f: f"{f['container']} emptied{_at(f)}{_because(f)}",
     "adjust": lambda f: f"stock of {f['lot']} adjusted by {f['quantity']}{_because(f)}",
+    "load": lambda f: f"{_amount(f)}{f['lot']} loaded on {_slot(f)}",
+    "unload": _unloaded,
     "pack": lambda f: f"{f['item']} packed into {f['container']}{_position(f)}{_at(f)}",
     "unpack": lambda f: f"{f['item']} unpacked from {f['container']}{_at(f)}",
     "bind": lambda f: f"{f['carrier']} bound to {f['item']}{_at(f)}",

@@ -9,7 +9,6 @@ nothing is derived from it until it is filled again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -73,7 +72,7 @@ class _Piece(NamedTuple):
 
 def any_mounts(connection: sqlite3.Connection) -> bool:
     """True where anything was ever mounted, so that edges may have to be derived."""
-    return bool(connection.execute("SELECT EXISTS(SELECT 1 FROM mount)").fetchone()[0])
+    return connection.execute("SELECT max(id) FROM slot").fetchone() != (None,)
 
 
 def slot_of(connection: sqlite3.Connection, event: TraceEvent) -> int | None:
@@ -92,7 +91,7 @@ def mount(connection: sqlite3.Connection, fact: Fact) -> None:
         return
     _touch(connection, slot, fact.seq)
     latest = connection.execute(_LATEST, (slot,)).fetchone()
-    if not _is_newest(connection, slot, fact.at, latest):
+    if not _is_newest(connection, slot, fact, latest):
         _recompute(connection, slot, fact.seq, (fact,))
         return
     if latest is not None and latest[2] == INF:
@@ -147,12 +146,17 @@ def _keep_last(connection: sqlite3.Connection, slot: int, at: int) -> None:
 
 
 def _is_newest(
-    connection: sqlite3.Connection, slot: int, at: int, latest: tuple[int, int, int] | None
+    connection: sqlite3.Connection, slot: int, fact: Fact, latest: tuple[int, int, int] | None
 ) -> bool:
+    """True where a fact comes after all that is on record of a slot, and was not done yet along
+    with a change of contents."""
     (last,) = connection.execute("SELECT last FROM slot WHERE id=?", (slot,)).fetchone()
-    if at < last:
+    if fact.at < last:
         return False
-    return latest is None or (latest[0] <= at and (latest[2] == INF or latest[2] <= at))
+    if latest is None:
+        return True
+    at, ev, until = latest
+    return at <= fact.at and ev != fact.seq and (until == INF or until <= fact.at)
 
 
 def _recompute(
