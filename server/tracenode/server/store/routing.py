@@ -64,6 +64,9 @@ class Progress:
         self.steps = steps
         self.standing: list[Evaluation | None] = [None] * len(steps)
         self.runs = [0] * len(steps)
+        self._named: dict[str, list[int]] = {}
+        for index, step in enumerate(steps):
+            self._named.setdefault(step.step, []).append(index)
 
     def take(self, index: int, evaluation: Evaluation) -> None:
         """Enter the newest verdict."""
@@ -76,21 +79,23 @@ class Progress:
         """Return which step is meant by a name, or by a station where no step is named, and where
         the name is the station's id and no step's. Of several the first that is not passed, else
         the last; None for none."""
-        named = [i for i, step in enumerate(self.steps) if step.step == name]
-        if not named and name in ("", station):
-            named = [i for i, step in enumerate(self.steps) if step.station == station] or [
-                i for i, step in enumerate(self.steps) if not step.station
-            ]
-        ahead = (i for i in named if self.standing[i] is not Evaluation.OK)
-        return next(ahead, named[-1] if named else None)
+        meant = self._named.get(name, [])
+        if not meant and name in ("", station):
+            meant = self._done_at(station) or self._done_at("")
+        if len(meant) < 2:
+            return meant[0] if meant else None
+        ahead = (index for index in meant if self.standing[index] is not Evaluation.OK)
+        return next(ahead, meant[-1])
+
+    def _done_at(self, station: str) -> list[int]:
+        return [index for index, step in enumerate(self.steps) if step.station == station]
 
     def waiting(self, before: int) -> int | None:
         """Return the first step ahead of a step that must be passed before it: a failed one, or one
         without a verdict that is not optional; None where nothing is missing."""
-        for index, (step, verdict) in enumerate(
-            zip(self.steps[:before], self.standing, strict=False)
-        ):
-            if verdict is not Evaluation.OK and not (step.optional and verdict is None):
+        for index, verdict in enumerate(self.standing[:before]):
+            left_out = verdict is None and self.steps[index].optional
+            if verdict is not Evaluation.OK and not left_out:
                 return index
         return None
 

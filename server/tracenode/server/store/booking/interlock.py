@@ -35,10 +35,9 @@ from tracenode.server.store.routing import Progress, Verdict, progress, verdicts
 
 __all__ = [
     "Advice",
-    "begun_step",
-    "completed_step",
     "first_advice",
-    "next_advice",
+    "open_step",
+    "pass_judgement",
     "require_as_planned",
     "require_route",
     "require_unexpired",
@@ -131,27 +130,44 @@ def require_as_planned(step: RouteStep, event: Start) -> None:
         raise WrongTool(step.step, step.tool, event.tool)
 
 
-def begun_step(case: Case, found: Found, visit: Visit) -> RouteStep | None:
-    """Return the step of the route that an open operation is of; None where the route has none
-    for it."""
+def open_step(case: Case, found: Found, visit: Visit) -> RouteStep | None:
+    """Return the step that an open operation is of; None where the material has no route, or the
+    route no step for it."""
     planned = route(case.connection, found.material)
     if planned is None:
         return None
+    return _open_step(case, planned, visit, verdicts(case.connection, found.id, visit.since))
+
+
+def _open_step(
+    case: Case, planned: Route, visit: Visit, before: Iterable[Verdict]
+) -> RouteStep | None:
     _, at, event = entry(case.connection, visit.ev)
     assert event is not None, "what opened a visit is a booking"
     begun = fact_of(case.connection, visit.ev, at, event).event
     assert isinstance(begun, Start), "a start alone opens a visit"
-    reached = progress(planned, verdicts(case.connection, found.id, visit.since))
-    index = reached.index(begun.step, begun.station)
+    index = progress(planned, before).index(begun.step, begun.station)
     return None if index is None else planned.steps[index]
 
 
-def completed_step(found: Found, begun: RouteStep | None, event: Complete) -> str:
-    """Return the step that a verdict is on: the one that is open.
+def pass_judgement(case: Case, found: Found, visit: Visit, event: Complete) -> tuple[str, Advice]:
+    """Return the step that a verdict is on, which is the open one, and what is next after it, with
+    all other verdicts counted, later ones too.
 
     Raises:
-        MalformedRequest: the verdict says another.
+        MalformedRequest: the verdict says another step.
     """
+    planned = route(case.connection, found.material)
+    if planned is None:
+        return event.step, Advice()
+    others = verdicts(case.connection, found.id, LATEST)
+    before = (verdict for verdict in others if verdict.at <= visit.since)
+    step = _judged(found, _open_step(case, planned, visit, before), event)
+    passed = Verdict(case.at, case.seq, step, event.station, event.evaluation)
+    return step, _advice(case, found, progress(planned, sorted((*others, passed))))
+
+
+def _judged(found: Found, begun: RouteStep | None, event: Complete) -> str:
     if begun is None or event.step == begun.step:
         return event.step
     if event.step not in ("", event.station):
@@ -160,21 +176,14 @@ def completed_step(found: Found, begun: RouteStep | None, event: Complete) -> st
     return begun.step
 
 
-def next_advice(case: Case, found: Found, passed: Verdict) -> Advice:
-    """Return what is next after a verdict that is being booked, all others counted, later ones
-    too."""
-    planned = route(case.connection, found.material)
-    if planned is None:
-        return Advice()
-    others = verdicts(case.connection, found.id, LATEST)
-    reached = progress(planned, sorted((*others, passed)))
+def _advice(case: Case, found: Found, reached: Progress) -> Advice:
     if reached.next is None:
         return Advice()
     try:
         _require_step(case, found, reached, reached.next)
     except TraceError as refusal:
         return Advice(text=str(refusal))
-    step = planned.steps[reached.next]
+    step = reached.steps[reached.next]
     return Advice(step.step, step.recipe)
 
 

@@ -22,9 +22,8 @@ from tracenode.server.store.booking.checks import (
 )
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.interlock import (
-    begun_step,
-    completed_step,
-    next_advice,
+    open_step,
+    pass_judgement,
     require_as_planned,
     require_route,
     require_unexpired,
@@ -32,7 +31,6 @@ from tracenode.server.store.booking.interlock import (
 from tracenode.server.store.journal import from_microseconds
 from tracenode.server.store.master import RouteStep
 from tracenode.server.store.resolve import Found, public_id
-from tracenode.server.store.routing import Verdict
 from tracenode.server.store.schema import INF
 
 __all__ = ["abort", "check", "complete", "measure", "observe", "start"]
@@ -79,7 +77,7 @@ def check(case: Case, found: Found, event: Start) -> Permit:
     require_no_hold(case, (found,))
     require_unexpired(case, (found,))
     if visit is not None:
-        return Permit(begun_step(case, found, visit), visit.since)
+        return Permit(open_step(case, found, visit), visit.since)
     step = require_route(case, found, event)
     if step is not None:
         require_as_planned(step, event)
@@ -95,9 +93,7 @@ def complete(case: Case, event: Complete) -> Decision:
     found = usable(case, event.item)
     require_order(case, event.order)
     visit = _require_open(case, found, event.station)
-    step = completed_step(found, begun_step(case, found, visit), event)
-    passed = Verdict(case.at, case.seq, step, event.station, event.evaluation)
-    ahead = next_advice(case, found, passed)
+    step, ahead = pass_judgement(case, found, visit, event)
     recorded = resolved(event, item=found.public, step=step)
     return Decision(recorded, found.public, ahead.text, ahead.step, ahead.recipe)
 
