@@ -145,6 +145,30 @@ async def test_master_data_is_imported_and_shown(plant: Plant, client: Client) -
     await shows(client, "Mat/VALVE-7#Name", "Valve seven")
 
 
+async def test_an_imported_route_is_enforced_from_then_on(plant: Plant, client: Client) -> None:
+    for kind, rows in (
+        ("material", "material;kind\nVALVE-9;unit\n"),
+        ("route", "material;step;station;once\nVALVE-9;bore;OP10;yes\nVALVE-9;clean;OP40;\n"),
+        ("station", "station;unknown_items\nOP40;reject\n"),
+    ):
+        asked = await outputs(client, STOCK, "ImportMasterData", request_id(), kind, rows)
+        assert asked[4] == S.Ok, asked
+    made = await outputs(client, "St/OP10", "RegisterItem", request_id(), "VALVE-9", "", "V1")
+    item = made[1]
+    for method, given in (("CheckItem", ()), ("StartItem", ("", ""))):
+        answer = await outputs(client, "St/OP40", method, request_id(), item, *given)
+        assert answer[-1] == S.PreviousStepMissing
+        assert answer[-2] == "sn:VALVE-9:V1 can't begin clean: bore is not passed"
+    step, _, _, status = await outputs(client, "St/OP10", "CheckItem", request_id(), item)
+    assert (step, status) == ("bore", S.Ok)
+    await outputs(client, "St/OP10", "StartItem", request_id(), item, "", "")
+    await outputs(client, "St/OP10", "CompleteItem", request_id(), item, 1, "")
+    again = await outputs(client, "St/OP10", "CheckItem", request_id(), item)
+    assert again[-1] == S.AlreadyProcessed
+    step, _, _, status = await outputs(client, "St/OP40", "CheckItem", request_id(), item)
+    assert (step, status) == ("clean", S.Ok)
+
+
 async def test_a_wrong_import_books_nothing(plant: Plant, client: Client) -> None:
     head = plant.trace.head.seq
     rows = "material;kind\nX1;unit\nX2;colour\nX3;shape\n"
