@@ -212,6 +212,16 @@ def test_S15_a_late_start_is_checked_against_what_stood_before_it(plant: Plant) 
     assert plant.replayed() == plant.dump()
 
 
+def test_S15_of_two_verdicts_on_one_operation_the_earlier_in_event_time_counts(
+    plant: Plant,
+) -> None:
+    plant.ok("start", 10, item="P1", station="OP10")
+    plant.ok("complete", 15, item="P1", station="OP10", evaluation=OK)
+    late = plant.ok("complete", 12, item="P1", station="OP10", evaluation=NOT_OK)
+    assert late.next_step == "mount"
+    plant.refused(S.PreviousStepFailed, "start", 20, item="P1", station="OP20")
+
+
 def test_S13_a_voided_or_corrected_verdict_counts_as_it_stands_now(plant: Plant) -> None:
     good = run(plant, "OP10")
     replacement = {"type": "complete", "item": "P1", "station": "OP10", "evaluation": NOT_OK}

@@ -19,7 +19,7 @@ _VERDICTS: Final = """
 SELECT v.until, v.uev,
   coalesce(json_extract(j.body, iif(j.type='correct','$.f.replacement.step','$.f.step')), ''),
   s.name,
-  json_extract(j.body, iif(j.type='correct','$.f.replacement.evaluation','$.f.evaluation'))
+  json_extract(j.body, iif(j.type='correct','$.f.replacement.evaluation','$.f.evaluation')), v.ev
 FROM visit v CROSS JOIN journal j CROSS JOIN station s
 WHERE v.item=? AND v.until<=? AND v.uev>0 AND j.seq=v.uev AND s.id=v.station
   AND (j.type='complete'
@@ -28,21 +28,23 @@ WHERE v.item=? AND v.until<=? AND v.uev>0 AND j.seq=v.uev AND s.id=v.station
 
 class Verdict(NamedTuple):
     """How an operation ended: event time in microseconds, journal position, the step that was said
-    (empty: the station's own), the station. Sorts in event order."""
+    (empty: the station's own), the station, and the position that the operation began by. Sorts in
+    event order."""
 
     at: int
     seq: int
     step: str
     station: str
     evaluation: Evaluation
+    begun: int
 
 
 def verdicts(connection: sqlite3.Connection, item: int, at: int) -> list[Verdict]:
     """Return the valid verdicts on an item up to an event time, in event order."""
     rows = connection.execute(_VERDICTS, (item, at))
     return sorted(
-        Verdict(ended, seq, step, station, Evaluation(evaluation))
-        for ended, seq, step, station, evaluation in rows
+        Verdict(ended, seq, step, station, Evaluation(evaluation), begun)
+        for ended, seq, step, station, evaluation, begun in rows
     )
 
 

@@ -151,8 +151,8 @@ def _open_step(
 
 
 def pass_judgement(case: Case, found: Found, visit: Visit, event: Complete) -> tuple[str, Advice]:
-    """Return the step that a verdict is on, which is the open one, and what is next after it, with
-    all other verdicts counted, later ones too.
+    """Return the step that a verdict is on, which is the open one, and what is next after it. All
+    other verdicts count, later ones too; not the one that ended the operation until now.
 
     Raises:
         MalformedRequest: the verdict says another step.
@@ -160,10 +160,11 @@ def pass_judgement(case: Case, found: Found, visit: Visit, event: Complete) -> t
     planned = route(case.connection, found.material)
     if planned is None:
         return event.step, Advice()
-    others = verdicts(case.connection, found.id, LATEST)
+    known = verdicts(case.connection, found.id, LATEST)
+    others = [verdict for verdict in known if verdict.begun != visit.ev]
     before = (verdict for verdict in others if verdict.at <= visit.since)
     step = _judged(found, _open_step(case, planned, visit, before), event)
-    passed = Verdict(case.at, case.seq, step, event.station, event.evaluation)
+    passed = Verdict(case.at, case.seq, step, event.station, event.evaluation, visit.ev)
     return step, _advice(case, found, progress(planned, sorted((*others, passed))))
 
 
