@@ -45,6 +45,7 @@ async def ingest(
     beside = base.with_name("empty.db")
     prepare(beside, create=True)
     with Trace.open(beside) as empty, Trace.open(base) as big:
+        big.index_now()
         if peer is not None:
             prepare_peer(peer[0], beginning())
         for callers, units in UNITS.items():
@@ -95,6 +96,7 @@ async def busy(report: Report, base: Path, size: str, hot: str, small: Sequence[
     """Small questions while a huge recall runs and stations book. `base` is prepared and may
     be written to."""
     with Trace.open(base) as trace:
+        trace.index_now()
         for item in small[:50]:
             await trace.ask(Ingredients(item=item))
         idle = await _asked(trace, small, IDLE, 0.0)

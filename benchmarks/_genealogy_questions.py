@@ -25,10 +25,10 @@ from tracenode.models.answers import Asked, Ingredients
 from tracenode.server.genealogy import graph
 from tracenode.server.genealogy.believed import lens_of
 from tracenode.server.genealogy.closure import reachable
-from tracenode.server.genealogy.moment import Span, moment_of
+from tracenode.server.genealogy.moment import Moment, Span, moment_of
 from tracenode.server.genealogy.traits import ancestors_sql
 from tracenode.server.store.schema import INF
-from tracenode.server.store.snapshot import Connection, snapshot
+from tracenode.server.store.snapshot import Connection, Reading, snapshot
 
 __all__ = ["Engines", "as_of", "common", "ingredients_graph", "ingredients_ids", "where_used"]
 
@@ -90,9 +90,10 @@ def _asked(report: Report, on: Engines, turns: Turns, item: str, *, up: bool) ->
 
 
 def ingredients_ids(report: Report, on: Engines) -> None:
-    """What went into an item: the numbers alone."""
+    """What went into an item: the numbers alone. Ours and PostgreSQL begin with the item's public
+    id; with the graph libraries, which are given its number, our closure alone is compared."""
     for material in MATERIALS:
-        turns = Turns()
+        turns, alone = Turns(), Turns()
         roots = on.roots(material)
         _warm(on, INGREDIENTS, key_of(on.plant.public(roots[0])))
         for number in roots:
@@ -101,12 +102,23 @@ def ingredients_ids(report: Report, on: Engines) -> None:
             if on.pg is not None:
                 theirs = turns.ask("pg", on.pg.ids, INGREDIENTS, key_of(item))
                 report.agree(f"ingredients of {item}, {NAME}", found, set(theirs))
+            for tier, reader in on.ours.items():
+                with snapshot(reader) as reading:
+                    moment = moment_of(reading, Asked())
+                    closed = alone.ask(tier, _closure, reading, number, moment)
+                    report.agree(f"closure of {item}, {tier}", set(closed), found)
             for name, peer in on.graphs.items():
-                inputs = turns.ask(name, peer.ids, number, up=True)
+                inputs = alone.ask(name, peer.ids, number, up=True)
                 report.agree(f"ingredients of {item}, {name}", found - {number}, set(inputs))
         for tier in on.ours:
-            name = f"ingredients, ids, {material.lower()}, {on.size}, {tier}"
-            turns.rows(report, name, IDS_TARGETS[tier][material], PEERS, tier)
+            about, targets = f"{material.lower()}, {on.size}, {tier}", IDS_TARGETS[tier][material]
+            turns.rows(report, f"ingredients, ids, {about}", targets, {"pg": NAME}, tier)
+            graphs = {name: name for name in NAMES}
+            alone.rows(report, f"ingredients, closure alone, {about}", targets, graphs, tier)
+
+
+def _closure(reading: Reading, number: int, moment: Moment) -> list[int]:
+    return reachable(reading, [number], moment, Span.Now, up=True, limit=INF)
 
 
 def ingredients_graph(report: Report, on: Engines) -> None:
@@ -232,6 +244,6 @@ def _common(reader: Connection, tier: str, numbers: Sequence[int]) -> set[int]:
         else:
             counted: Counter[int] = Counter()
             for number in numbers:
-                counted.update(reachable(reading, [number], moment, Span.Now, up=True, limit=INF))
+                counted.update(_closure(reading, number, moment))
             counts = list(counted.items())
     return {number for number, times in counts if times == len(numbers)}

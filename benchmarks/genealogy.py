@@ -53,7 +53,7 @@ from benchmarks._alone import asked_alone
 from benchmarks._genealogy_fill import fill_plant
 from benchmarks._genealogy_load import busy, ingest, prepare
 from benchmarks._genealogy_plant import Plant
-from benchmarks._genealogy_questions import TIER_1, Engines
+from benchmarks._genealogy_questions import TIER_1, TIER_2, Engines
 from benchmarks._genealogy_works import built
 from benchmarks._graphs import NAMES, graph_peers
 from benchmarks._peers import PostgresGenealogy, load_postgres
@@ -61,8 +61,10 @@ from benchmarks._postgres import NAME, Connection, peer_schema
 from benchmarks._rows import Options, Report, clocked, command_line, scratch
 from benchmarks._traces import sampled
 from tracenode.server.store import schema
+from tracenode.server.store.adjacency.layout import index_path
 from tracenode.server.store.database import connect_reader
 from tracenode.server.store.verify import verify
+from tracenode.server.trace import Trace
 
 EDGES: Final = 100_000
 QUICK_EDGES: Final = 20_000
@@ -172,6 +174,9 @@ def filled(report: Report, run: Run) -> tuple[Plant, Path]:
         report.agree("faults found by verify", found.faults, ())
         report.add(f"verify, {entries:,} entries", entries / (took / 1e6), unit="1/s")
         draft.rename(path)
+    with Trace.open(path, read_only=True) as trace:
+        took, _ = clocked(trace.index_now)
+    report.note(f"adjacency index at hand in {took / 1e6:.2f} s")
     report.note(f"{plant.edges:,} edges, {len(plant.material):,} items, {path.stat().st_size:,} B")
     return plant, path
 
@@ -220,7 +225,10 @@ def booking(report: Report, run: Run, path: Path, plant: Plant) -> None:
 
 def asking(report: Report, run: Run, path: Path, plant: Plant, rows: Sequence[str]) -> None:
     with ExitStack() as stack:
-        ours = stack.enter_context(closing(connect_reader(path)))
+        trace = stack.enter_context(Trace.open(path, read_only=True))
+        trace.index_now()
+        ours, indexed = (stack.enter_context(closing(connect_reader(path))) for _ in range(2))
+        indexed.index = trace.store.index
         connection, pg = _postgres_peer(report, stack, ours)
         needs_graphs = not {"ids", "where"}.isdisjoint(rows)
         took, graphs = clocked(
@@ -230,7 +238,7 @@ def asking(report: Report, run: Run, path: Path, plant: Plant, rows: Sequence[st
             report.note(f"{', '.join(graphs)} filled in {took / 1e6:.1f} s")
             for name in set(NAMES) - graphs.keys():
                 report.note(f"{name} is missing: it is not installed")
-        on = Engines({TIER_1: ours}, pg, graphs, plant, run.size, run.asked)
+        on = Engines({TIER_1: ours, TIER_2: indexed}, pg, graphs, plant, run.size, run.asked)
         gc.collect()
         gc.freeze()
         for row, ask in ASKING.items():
@@ -238,7 +246,7 @@ def asking(report: Report, run: Run, path: Path, plant: Plant, rows: Sequence[st
                 ask(report, on)
         gc.unfreeze()
         if "disk" in rows:
-            disk(report, run, ours, connection)
+            disk(report, run, path, connection)
 
 
 def _postgres_peer(
@@ -253,16 +261,19 @@ def _postgres_peer(
     return connection, PostgresGenealogy(connection, other)
 
 
-def disk(report: Report, run: Run, ours: sqlite3.Connection, peer: Connection | None) -> None:
-    """Compare the bytes of the edge tables with their indexes, for each edge."""
-    ((edges,),) = ours.execute(
-        "SELECT (SELECT count(*) FROM edge) + (SELECT count(*) FROM edge_past)"
-    )
-    try:
-        ((mine,),) = ours.execute("SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'edge*'")
-    except sqlite3.OperationalError:
-        report.note("disk for an edge: this SQLite can't count pages (no dbstat)")
-        return
+def disk(report: Report, run: Run, path: Path, peer: Connection | None) -> None:
+    """Compare the bytes of the edge tables with their indexes, for each edge; ours with the
+    adjacency index."""
+    with closing(connect_reader(path)) as ours:
+        ((edges,),) = ours.execute(
+            "SELECT (SELECT count(*) FROM edge) + (SELECT count(*) FROM edge_past)"
+        )
+        try:
+            ((mine,),) = ours.execute("SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'edge*'")
+        except sqlite3.OperationalError:
+            report.note("disk for an edge: this SQLite can't count pages (no dbstat)")
+            return
+    mine += index_path(path).stat().st_size
     theirs = None
     if peer is not None:
         row = peer.execute(
