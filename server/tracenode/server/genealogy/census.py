@@ -13,15 +13,17 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
+from tracenode.models.identifiers import PLACEHOLDER
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.server.genealogy.arms import arms
-from tracenode.server.genealogy.believed import Lens, interval_sources, lens_of
+from tracenode.server.genealogy.believed import Lens, edge_sources, interval_sources, lens_of
 from tracenode.server.genealogy.closure import Link, holding, links_of
 from tracenode.server.genealogy.contents import emptied, in_owner
 from tracenode.server.genealogy.ends import PLACES, Outcome
 from tracenode.server.genealogy.facts import facts_of
-from tracenode.server.genealogy.lineage import placeholders, pooled
+from tracenode.server.genealogy.lineage import pooled
 from tracenode.server.genealogy.moment import Moment, Span
+from tracenode.server.genealogy.placeholders import unidentified
 from tracenode.server.genealogy.walk import Limits, Origin, walk
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Reading
@@ -74,8 +76,12 @@ def census_of(reading: Reading, outcome: Outcome, moment: Moment) -> Census:
     """Count the items of a walk."""
     walked = outcome.walked
     starts = set(walked.origin.starts)
-    census = Census(pooled=pooled(walked.links), placeholders=placeholders(walked.links))
-    census.add(outcome, walked.depth.keys() - starts)
+    found = walked.depth.keys() - starts
+    census = Census(
+        pooled=pooled(walked.links),
+        placeholders=unidentified(reading, outcome.facts, found, moment),
+    )
+    census.add(outcome, found)
     census.owners -= starts
     census.add_owners(reading, moment)
     return census
@@ -85,7 +91,7 @@ def count(reading: Reading, origin: Origin, moment: Moment, span: Span) -> Censu
     """Count all that an item went into: by the edges that hold at the moment or, with the span
     Ever, by all."""
     values = {"ids": json.dumps(origin.starts), **moment.parameters}
-    affected, lines, marks, ends, (pools, places), owners = reading.array(
+    affected, lines, marks, ends, pools, places, owners = reading.array(
         holding_sql(lens_of(moment, moment.point)), values
     )
     census = Census(
@@ -128,7 +134,7 @@ def _count_former(reading: Reading, origin: Origin, moment: Moment, census: Cens
     census.add(outcome, former)
     census.owners -= holding(reading, origin.starts, list(census.owners), moment)
     census.pooled += pooled(link for link in walked.links if link.src in former)
-    census.placeholders += placeholders(link for link in walked.links if link.src in former)
+    census.placeholders += unidentified(reading, outcome.facts, former, moment)
 
 
 def _steps(lens: Lens, table: str, *more: str, up: bool, also: str = "") -> str:
@@ -139,49 +145,59 @@ def _steps(lens: Lens, table: str, *more: str, up: bool, also: str = "") -> str:
     )
 
 
+def _used(point: Lens, table: str) -> str:
+    """The condition that an item, the `n` of a table, is part of something at an instant."""
+    kept = f"({Relation.Contain:d},{Relation.Identity:d})"
+    return " OR ".join(
+        f"EXISTS(SELECT 1 FROM {arm.tables} WHERE {arm.where} AND ({arm.rel}&15) NOT IN {kept})"
+        for arm in arms(point, up=False, table=table)
+    )
+
+
 @cache
 def holding_sql(point: Lens) -> str:
     """Return the statement that counts all that holds the items of `:ids` at an instant, as one
-    JSON array: items, by material and state, ends by mark, numbers of the open ends, both pooled
-    edges and placeholders, and numbers of the lots and containers that hold them in their contents
-    alone, which are not among the items. The rules of `ends` in SQL."""
+    JSON array: items, by material and state, ends by mark, numbers of the open ends, pooled edges,
+    placeholders that nobody identified, and numbers of the lots and containers that hold them in
+    their contents alone, which are not among the items. The rules of `ends` in SQL."""
     states = " UNION ALL ".join(
         f"SELECT l.at AS at, l.ev AS ev, l.state AS state FROM {source.table} l"
         f" WHERE l.item=coalesce(i.state_of,i.id){source.where}"
         for source in interval_sources("life", "l", "i.id", point)
     )
-    used = " OR ".join(
-        f"EXISTS(SELECT 1 FROM {arm.tables} WHERE {arm.where}"
-        f" AND ({arm.rel}&15)<>{Relation.Contain:d})"
-        for arm in arms(point, up=False, table="a")
-    )
-    packed = f" AND ({{rel}}&15){{zero}}={Relation.Contain:d}"
+    packed = f" AND ({{rel}}&15){{zero}} IN ({Relation.Contain:d},{Relation.Identity:d})"
     crossed = " UNION ALL ".join(
-        f"SELECT ({arm.rel}>>4)={EdgeQuality.Pooled:d} AS pool,"
-        f" iif(({arm.rel}&15)={Relation.Identity:d}, {arm.src}, NULL) AS place FROM t {arm.joined}"
+        f"SELECT ({arm.rel}>>4)={EdgeQuality.Pooled:d} AS pool FROM t {arm.joined}"
         for arm in arms(point, up=False)
+    )
+    identified = " UNION ALL ".join(
+        f"SELECT a.n, x.src FROM a CROSS JOIN {edge.table} x ON x.dst=a.n"
+        f" AND x.rel+0*a.n={Relation.Identity:d}{edge.where} WHERE a.code='{PLACEHOLDER}'"
+        for edge in edge_sources("x", "a.n", point)
     )
     places_of = ",".join(f"{kind:d}" for kind in PLACES)
     return (
         "WITH RECURSIVE t(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
         f"{_steps(point, 't', up=False)}),"
-        f" a(n,state,cls,code,owner) AS MATERIALIZED (SELECT i.id,"
+        f" a(n,state,cls,code,owner,kept) AS MATERIALIZED (SELECT i.id,"
         f" iif(i.state_of IS NOT NULL AND {emptied('i', point)}, {ItemState.Scrapped:d},"
         f" (SELECT state FROM ({states}) ORDER BY at DESC, ev DESC LIMIT 1)),"
-        " y.cls, y.code, i.state_of"
+        " y.cls, y.code, i.state_of,"
+        f" i.state_of IS NOT NULL AND y.cls IN ({places_of}) AND {in_owner('i', point)}"
         " FROM t CROSS JOIN item i ON i.id=t.n CROSS JOIN type y ON y.id=i.type"
         " WHERE t.n NOT IN (SELECT value FROM json_each(:ids))),"
         f" p(n,mark) AS (SELECT n, iif(state={ItemState.Scrapped:d},{HitMark.Scrapped:d},"
         f"{HitMark.Shipped:d}) FROM a WHERE state IN"
         f" ({ItemState.Scrapped:d},{ItemState.Shipped:d})"
         f"{_steps(point, 'p', 'p.mark', up=True, also=packed)}),"
+        f" s(n,item) AS MATERIALIZED ({identified}),"
         " m(n,mark) AS MATERIALIZED (SELECT n, min(mark) FROM p GROUP BY n),"
         " z(n,mark,done) AS MATERIALIZED (SELECT a.n, coalesce(m.mark, 0),"
         f" a.cls={ItemKind.Unit:d} AND a.state IS {ItemState.Completed:d}"
-        f" FROM a LEFT JOIN m ON m.n=a.n WHERE a.cls NOT IN ({places_of}) AND NOT ({used})),"
-        " k(n) AS (SELECT a.n FROM a CROSS JOIN item i ON i.id=a.n"
-        f" WHERE a.owner IS NOT NULL AND a.cls IN ({places_of})"
-        f" AND a.n NOT IN (SELECT n FROM m) AND {in_owner('i', point)})"
+        f" FROM a LEFT JOIN m ON m.n=a.n WHERE a.cls NOT IN ({places_of})"
+        f" AND NOT ({_used(point, 'a')}) AND a.n NOT IN (SELECT n FROM s)"
+        f" AND a.n NOT IN (SELECT item FROM s WHERE {_used(point, 's')})),"
+        " k(n) AS (SELECT n FROM a WHERE kept AND n NOT IN (SELECT n FROM m))"
         " SELECT json_array((SELECT count(*) FROM a WHERE owner IS NULL),"
         " json((SELECT json_group_array(json_array(code, s, c)) FROM (SELECT code,"
         f" coalesce(state, {ItemState.Registered:d}) AS s, count(*) AS c FROM a"
@@ -190,8 +206,8 @@ def holding_sql(point: Lens) -> str:
         " (SELECT mark, count(*) AS c FROM z GROUP BY mark))),"
         " json((SELECT json_group_array(n) FROM (SELECT n FROM z WHERE mark=0 AND NOT done"
         " UNION ALL SELECT n FROM k))),"
-        " json((SELECT json_array(coalesce(sum(pool), 0), count(DISTINCT place))"
-        f" FROM ({crossed}))),"
+        f" (SELECT coalesce(sum(pool), 0) FROM ({crossed})),"
+        f" (SELECT count(*) FROM a WHERE code='{PLACEHOLDER}' AND n NOT IN (SELECT n FROM s)),"
         " json((SELECT json_group_array(DISTINCT owner) FROM a"
         " WHERE owner IS NOT NULL AND owner NOT IN (SELECT n FROM t))))"
     )

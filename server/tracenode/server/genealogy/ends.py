@@ -9,6 +9,7 @@ Where used: the trace ends at a unit or lot that is part of nothing now; a conta
 a place and no end itself. The end is closed where the item is shipped or scrapped, alone or inside
 of a container that is, or where it is a completed unit; else it is open: somewhere in the plant.
 A content that is still in its container is an open end too; one that was emptied out was scrapped.
+A placeholder and the item that it turned out to be are one thing: the item is the end of both.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ class Outcome:
         self._starts = frozenset(walked.origin.starts)
         self._packed: dict[int, list[int]] = {}
         self._used: set[int] = set()
+        self._stand_ins: dict[int, list[int]] = {}
+        self._identified: set[int] = set()
         outputs: dict[int, list[int]] = {}
         for link in filter(self._stands, walked.links):
             outputs.setdefault(link.src, []).append(link.dst)
@@ -78,6 +81,11 @@ class Outcome:
         for link in links:
             if link.relation is Relation.Contain:
                 self._packed.setdefault(link.src, []).append(link.dst)
+            elif link.relation is Relation.Identity:
+                self._packed.setdefault(link.src, []).append(link.dst)
+                self._packed.setdefault(link.dst, []).append(link.src)
+                self._stand_ins.setdefault(link.src, []).append(link.dst)
+                self._identified.add(link.dst)
             else:
                 self._used.add(link.src)
 
@@ -89,7 +97,10 @@ class Outcome:
         self._holding |= holding(reading, walked.origin.starts, doubtful, moment)
         links = [link for link in walked.omitted if self._stands(link)]
         self._place(links)
-        places = {link.dst for link in links if link.relation is Relation.Contain}
+        unseen = {link.dst for link in links if link.relation is Relation.Identity}
+        links += links_of(reading, list(unseen), moment, moment.point, up=False)
+        self._place(link for link in links if link.src in unseen)
+        places = unseen | {link.dst for link in links if link.relation is Relation.Contain}
         while unread := places - self.facts.keys():
             self.facts.update(facts_of(reading, unread, moment))
             links = links_of(
@@ -119,7 +130,9 @@ class Outcome:
         return [
             item
             for item in self.walked.depth
-            if item not in self._starts and self._unused(item) and not self._is_place(item)
+            if item not in self._starts | self._identified
+            and self._unused(item)
+            and not self._is_place(item)
         ]
 
     def open_ends(self) -> list[int]:
@@ -130,9 +143,10 @@ class Outcome:
         alone = len(self._starts) == 1
         ends += [
             item
-            for item in self._starts
+            for item in self._starts & self.walked.depth.keys()
             if self._unused(item)
-            and (not self._is_place(item) or (alone and not facts[item].owner))
+            and item not in self._identified
+            and (not self._is_place(item) or (alone and facts[item].owner is None))
         ]
         in_tanks = [
             item
@@ -143,7 +157,8 @@ class Outcome:
         return [item for item in ends if not self._closed(item)]
 
     def _unused(self, item: int) -> bool:
-        return item not in self._used and item not in self.walked.unseen
+        same = (item, *self._stand_ins.get(item, ()))
+        return not any(one in self._used or one in self.walked.unseen for one in same)
 
     def _is_place(self, item: int) -> bool:
         return self.facts[item].kind in PLACES

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tracenode.models.answers import PathAnswer, PathBetween
 from tracenode.server.genealogy.contents import origin_of
 from tracenode.server.genealogy.facts import facts_of
-from tracenode.server.genealogy.lineage import placeholders, pooled
+from tracenode.server.genealogy.lineage import pooled
 from tracenode.server.genealogy.moment import Span, moment_of
+from tracenode.server.genealogy.placeholders import unidentified
 from tracenode.server.genealogy.rendering import edges_of
 from tracenode.server.genealogy.search import search
 from tracenode.server.genealogy.shares import portions
@@ -18,7 +19,7 @@ __all__ = ["path_between"]
 
 def path_between(reading: Reading, question: PathBetween) -> PathAnswer:
     """Answer with one shortest path whose edges share an instant: any, or that of `as_of`. It
-    leads from the item or one of its contents to the other item or its content.
+    leads from the item or one of its contents to the other item or one of its contents.
 
     It is searched from the downstream end: what went into one thing is little, where a lot went
     may be everything.
@@ -45,6 +46,6 @@ def path_between(reading: Reading, question: PathBetween) -> PathAnswer:
         statement=moment.statement(
             truncated=walked.truncated and not items,
             pooled_edges=pooled(links),
-            placeholders=placeholders(links),
+            placeholders=unidentified(reading, facts, items, moment),
         ),
     )
