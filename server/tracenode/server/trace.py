@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -27,6 +29,7 @@ from tracenode.server.store.writer import Writer
 if TYPE_CHECKING:
     from tracenode.models.answers import Asked
     from tracenode.server.genealogy.issued import Change
+    from tracenode.server.genealogy.lazy_graph import LazyGraph
     from tracenode.server.genealogy.questions import Answer
 
 __all__ = ["Trace"]
@@ -219,6 +222,22 @@ class Trace:
     def head(self) -> Head:
         """Where the journal durably ends. Blocks for one small read where opened read-only."""
         return self.store.head_now()
+
+    def graph(
+        self,
+        *,
+        as_of: datetime | None = None,
+        as_known_at: int | datetime | None = None,
+        ever: bool = False,
+    ) -> AbstractContextManager[LazyGraph]:
+        """Return a context with the whole store, as it is recorded now, as a read-only
+        `networkx.DiGraph` that reads what it is asked for; see `lazy_graph`. Left open, it keeps
+        the write-ahead log from being folded into the file."""
+        from tracenode.server.genealogy.lazy_graph import lazy_graph
+
+        return lazy_graph(
+            self.store.path, as_of=as_of, as_known_at=as_known_at, ever=ever, mmap=self.store.mmap
+        )
 
     # -------------------------------------------------------------- the adjacency index
     def index_now(self) -> None:

@@ -30,6 +30,13 @@ _WIDE: Final = Context(prec=100)
 """Wide enough that no sum of quantities is rounded."""
 
 
+_DECIMALS: Final = 9
+"""Of the factor of every unit of measure, at most."""
+_FACTORS: Final = {
+    code: (dimension, int(factor * 10**_DECIMALS)) for code, (dimension, factor) in UNITS.items()
+}
+
+
 class Amount(NamedTuple):
     """A quantity in the base unit of its dimension."""
 
@@ -39,10 +46,8 @@ class Amount(NamedTuple):
 
 def amount_of(mantissa: int, scale: int, unit: str) -> Amount:
     """Return an amount exactly: the factor of every unit is a finite decimal."""
-    dimension, factor = UNITS[unit]
-    scaled = mantissa * factor * 10**9
-    assert scaled.denominator == 1, f"no finite decimal: {factor}"
-    return Amount(dimension, Decimal(scaled.numerator).scaleb(-9 - scale, _WIDE))
+    dimension, factor = _FACTORS[unit]
+    return Amount(dimension, _WIDE.scaleb(mantissa * factor, -_DECIMALS - scale))
 
 
 @dataclass(slots=True)
