@@ -59,6 +59,7 @@ def traits_of(
     Raises:
         OutOfTime: the deadline has passed.
     """
+    reading.check()
     found = _ingredients(reading, units, moment, max_depth)
     had = {
         *_stations(reading, units, moment),

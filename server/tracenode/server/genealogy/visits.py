@@ -87,7 +87,7 @@ def within_sql(lens: Lens) -> str:
         arms.append(
             f"{columns}, x.uev AS uev FROM s {table}_at ON {within} AND x.at>=:begin+0*s.id"
         )
-        over = f"x.at<:begin+0*s.id AND {source.until}>:begin"
+        over = f"x.at<:begin+0*s.id AND {source.until}>:begin+0*s.id"
         if lens.live:
             arms.append(
                 f"{columns}, x.uev AS uev FROM s CROSS JOIN json_each(:stays) d {table}_stay"
