@@ -130,13 +130,15 @@ class Statement:
     """What every answer says about itself (SEMANTICS S19)."""
 
     complete: bool
-    """Nothing is cut off and no end is open: neither truncated nor a frontier."""
+    """Nothing is cut off, no end is open, every item is known: neither truncated nor a frontier
+    nor placeholders."""
     truncated: bool
     frontier: tuple[str, ...]
     """Items where the trace ends without a receipt (ingredients) or without ship, scrap or a
     finished unit (where-used), and where a limit cut it; in the order of their ids."""
     pooled_edges: int
     placeholders: int
+    """Items of the answer that stand in for one that nobody identified (SEMANTICS S16)."""
     as_of: datetime | None
     as_known_at: int
     """Journal position that the answer knows."""

@@ -171,9 +171,9 @@ def holding_sql(point: Lens) -> str:
         for arm in arms(point, up=False)
     )
     identified = " UNION ALL ".join(
-        f"SELECT a.n, x.src FROM a CROSS JOIN {edge.table} x ON x.dst=a.n"
-        f" AND x.rel+0*a.n={Relation.Identity:d}{edge.where} WHERE a.code='{PLACEHOLDER}'"
-        for edge in edge_sources("x", "a.n", point)
+        f"SELECT a.n, q.src FROM a CROSS JOIN {edge.table} q ON q.dst=a.n"
+        f" AND q.rel+0*a.n={Relation.Identity:d}{edge.where} WHERE a.code='{PLACEHOLDER}'"
+        for edge in edge_sources("q", "a.n", point)
     )
     places_of = ",".join(f"{kind:d}" for kind in PLACES)
     return (

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from tracenode.models.genealogy import Relation
+from tracenode.models.identifiers import PLACEHOLDER
 from tracenode.models.items import ItemKind
 from tracenode.server.genealogy.believed import (
     Lens,
@@ -19,6 +20,7 @@ from tracenode.server.genealogy.believed import (
     interval_sources,
     lens_of,
 )
+from tracenode.server.genealogy.closure import links_of
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.genealogy.walk import Origin
 from tracenode.server.store.snapshot import Reading
@@ -34,7 +36,7 @@ __all__ = [
 ]
 
 _KIND = """
-SELECT y.cls, i.state_of FROM item i CROSS JOIN type y ON y.id=i.type WHERE i.id=?"""
+SELECT y.cls, i.state_of, y.code FROM item i CROSS JOIN type y ON y.id=i.type WHERE i.id=?"""
 
 
 def origin_of(reading: Reading, item: int, moment: Moment, span: Span, *, up: bool) -> Origin:
@@ -42,9 +44,16 @@ def origin_of(reading: Reading, item: int, moment: Moment, span: Span, *, up: bo
 
     What it went into is asked of the item and of all contents that it has had, so far as they had
     begun. What went into it is asked of its content: that of a container at the moment, the latest
-    one of a lot; with the span Ever, of all. A unit, and one content, begin at themselves.
+    one of a lot; with the span Ever, of all. A unit, and one content, begin at themselves. Where a
+    placeholder went is asked of the item that it turned out to be too.
     """
-    ((kind, owner),) = reading.rows(_KIND, (item,))
+    ((kind, owner, part),) = reading.rows(_KIND, (item,))
+    if part == PLACEHOLDER and not up:
+        known = links_of(
+            reading, [item], moment, moment.point, up=True, relations=(Relation.Identity,)
+        )
+        same = [origin_of(reading, link.src, moment, span, up=False).starts for link in known]
+        return Origin(item, (item, *(start for starts in same for start in starts)))
     if owner is not None or ItemKind(kind) not in (ItemKind.Lot, ItemKind.Container):
         return Origin(item, (item,))
     states = contents(reading, item, moment, Span.Begun)
@@ -57,7 +66,7 @@ def origin_of(reading: Reading, item: int, moment: Moment, span: Span, *, up: bo
 
 def owner_of(reading: Reading, item: int) -> int:
     """Return the lot or container whose content an item is; any other is its own."""
-    ((_, owner),) = reading.rows(_KIND, (item,))
+    ((_, owner, _),) = reading.rows(_KIND, (item,))
     return item if owner is None else int(owner)
 
 

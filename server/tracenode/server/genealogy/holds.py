@@ -53,10 +53,10 @@ def _standing_sql(point: Lens) -> str:
         for hold in holds
     )
     identified = "".join(
-        f" UNION SELECT x.src, h.scope FROM {hold.table} h CROSS JOIN {edge.table} x"
-        f" ON x.dst=h.item AND x.rel+0*h.item={Relation.Identity:d}{edge.where} WHERE 1{hold.where}"
+        f" UNION SELECT q.src, h.scope FROM {hold.table} h CROSS JOIN {edge.table} q"
+        f" ON q.dst=h.item AND q.rel+0*h.item={Relation.Identity:d}{edge.where} WHERE 1{hold.where}"
         for hold in holds
-        for edge in edge_sources("x", "h.item", ever)
+        for edge in edge_sources("q", "h.item", ever)
     )
     contents = "".join(
         f" UNION SELECT s.id, h.scope FROM {hold.table} h CROSS JOIN item s INDEXED BY item_state"
@@ -81,13 +81,13 @@ def _visitors_sql(point: Lens) -> str:
     ever = Lens(Span.Ever, point.live, bounded=False)
     stood_in = [
         (source, "edge_identity" if source.table == "edge" else f"{source.table}_out")
-        for source in edge_sources("x", "j.value", ever)
+        for source in edge_sources("q", "j.value", ever)
     ]
     there = [("", "j.value")] + [
         (
-            f" CROSS JOIN {edge.table} x INDEXED BY {index}"
-            f" ON x.src=j.value AND x.rel={Relation.Identity:d}{edge.where}",
-            "x.dst",
+            f" CROSS JOIN {edge.table} q INDEXED BY {index}"
+            f" ON q.src=j.value AND q.rel={Relation.Identity:d}{edge.where}",
+            "q.dst",
         )
         for edge, index in stood_in
     ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tracenode.models.answers import GenealogyAnswer, Ingredients, WhereUsed
-from tracenode.models.genealogy import Direction, EdgeQuality, Relation
+from tracenode.models.genealogy import Direction, EdgeQuality
 from tracenode.server.genealogy.closure import Link
 from tracenode.server.genealogy.contents import origin_of
 from tracenode.server.genealogy.ends import Outcome, leaves
 from tracenode.server.genealogy.facts import Fact, facts_of, received
 from tracenode.server.genealogy.holds import held
 from tracenode.server.genealogy.moment import Moment, Span, moment_of
+from tracenode.server.genealogy.placeholders import unidentified
 from tracenode.server.genealogy.rendering import edges_of, nodes_of, place_of
 from tracenode.server.genealogy.search import search
 from tracenode.server.genealogy.shares import portions
@@ -19,7 +20,7 @@ from tracenode.server.genealogy.walk import Walked
 from tracenode.server.store.known import number_of
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["ids_of", "ingredients", "placeholders", "pooled", "used_span", "where_used"]
+__all__ = ["ids_of", "ingredients", "pooled", "used_span", "where_used"]
 
 
 def ingredients(reading: Reading, question: Ingredients) -> GenealogyAnswer:
@@ -101,7 +102,7 @@ def _answer(
             truncated=walked.truncated,
             frontier=ids_of(facts, frontier),
             pooled_edges=pooled(links),
-            placeholders=placeholders(links),
+            placeholders=unidentified(reading, facts, walked.depth, moment),
         ),
     )
 
@@ -114,8 +115,3 @@ def ids_of(facts: dict[int, Fact], items: Iterable[int]) -> tuple[str, ...]:
 def pooled(links: Iterable[Link]) -> int:
     """Count the edges of which it is not known which input went into which output."""
     return sum(link.quality is EdgeQuality.Pooled for link in links)
-
-
-def placeholders(links: Iterable[Link]) -> int:
-    """Count the placeholders: items that a real one took the place of (SEMANTICS S16)."""
-    return len({link.src for link in links if link.relation is Relation.Identity})

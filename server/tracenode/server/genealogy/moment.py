@@ -67,7 +67,7 @@ class Moment:
     ) -> Statement:
         """Return what an answer at this moment says about itself."""
         return Statement(
-            complete=not truncated and not frontier,
+            complete=not (truncated or frontier or placeholders),
             truncated=truncated,
             frontier=frontier,
             pooled_edges=pooled_edges,

@@ -1,0 +1,105 @@
+"""What answers say of items that nobody registered (SEMANTICS S16, S19)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.genealogy.asking import detail, into, made_of, path, recall, texts, used_in
+from tests.store.plant import Plant, instant
+from tracenode.models.answers import Ingredients, RecallScope, WhereUsed, canonical
+from tracenode.models.genealogy import HitMark, Relation
+from tracenode.server.genealogy import answer
+
+
+@pytest.fixture
+def plant() -> Plant:
+    """Steel L1 in motor M1; at minute 12 an unknown part X goes into the car C1."""
+    plant = Plant()
+    plant.make("CAR C1", "MOTOR M1", "PUMP P1", "BOX B1")
+    plant.ok("receive", item="L1", material="STEEL")
+    plant.master("station", "OP10", unknown_items="placeholder")
+    plant.minute = 10
+    plant.ok("consume", 11, item="M1", lot="L1")
+    plant.ok("assemble", 12, parent="C1", part="X", station="OP10")
+    return plant
+
+
+def test_S16_a_placeholder_is_counted_until_it_is_identified(plant: Plant) -> None:
+    before = made_of(plant, "C1").statement
+    assert (before.placeholders, before.complete, before.frontier) == (1, False, ("sn:?:X",))
+    assert used_in(plant, "X").statement.placeholders == 1
+    assert path(plant, "X", "C1").statement.placeholders == 1
+    plant.ok("identify", 20, placeholder="X", item="M1")
+    after = made_of(plant, "C1")
+    assert (after.statement.placeholders, after.statement.complete) == (0, True)
+    assert texts(after) == "L1 M1 X"
+    assert [edge.relation for edge in after.edges if edge.output == "sn:?:X"] == [Relation.Identity]
+    assert path(plant, "L1", "C1").statement.placeholders == 0
+    again = answer(plant.connection, Ingredients(item="C1", as_known_at=before.as_known_at))
+    assert canonical(again.statement) == canonical(before)
+
+
+def test_S16_what_it_is_was_true_before_it_was_known(plant: Plant) -> None:
+    plant.ok("identify", 20, placeholder="X", item="M1")
+    assert texts(made_of(plant, "C1", 12)) == "L1 M1 X"
+    plant.ok("remove", 15, parent="C1", part="X")
+    assert texts(made_of(plant, "C1", 14)) == "L1 M1 X"
+    assert texts(made_of(plant, "C1", 16)) == ""
+    assert into(path(plant, "L1", "C1")) == "L1 M1 X C1"
+
+
+def test_S16_an_unknown_product_of_a_suspect_is_counted(plant: Plant) -> None:
+    plant.ok("consume", item="X", lot="L1")
+    whole = recall(plant, "L1")
+    assert (whole.statement.placeholders, whole.statement.complete) == (1, False)
+    assert recall(plant, "L1", limit=0).statement == whole.statement
+
+
+@pytest.mark.parametrize("shipped", ["M1", "X", "B1"])
+def test_a_placeholder_and_its_item_are_one_end(plant: Plant, shipped: str) -> None:
+    plant.ok("remove", 13, parent="C1", part="X")
+    plant.ok("identify", 20, placeholder="X", item="M1")
+    suspect = recall(plant, "L1")
+    assert [(hit.item, hit.mark) for hit in suspect.hits] == [
+        ("sn:MOTOR:M1", HitMark.Current),
+        ("sn:CAR:C1", HitMark.Removed),
+    ]
+    if shipped == "B1":
+        plant.ok("pack", container="B1", item="X")
+    plant.ok("ship", items=[shipped])
+    suspect = recall(plant, "L1")
+    assert suspect.hits[0].mark is HitMark.Shipped
+    for question in (
+        RecallScope(item="L1"),
+        RecallScope(item="L1", as_of=instant(50)),
+    ):
+        walked = replace(answer(plant.connection, question), hits=(), shares_unknown=0)
+        assert answer(plant.connection, replace(question, limit=0)) == walked
+    marks = {node.item: node.mark for node in used_in(plant, "L1").nodes}
+    assert marks["sn:?:X"] is marks["sn:MOTOR:M1"] is HitMark.Shipped
+    for budget in (1, 2, 3):
+        cut = answer(plant.connection, RecallScope(item="L1", max_nodes=budget))
+        assert cut.hits == suspect.hits[: len(cut.hits)]
+        assert cut.by_mark == suspect.by_mark
+
+
+def test_where_a_placeholder_went_is_where_its_item_went(plant: Plant) -> None:
+    plant.ok("remove", 13, parent="C1", part="X")
+    plant.ok("identify", 20, placeholder="X", item="M1")
+    assert used_in(plant, "X").statement.frontier == ("sn:CAR:C1", "sn:MOTOR:M1")
+    plant.ok("assemble", 21, parent="P1", part="M1")
+    assert texts(used_in(plant, "X")) == "C1 P1"
+    before = answer(plant.connection, WhereUsed(item="X", as_known_at=plant.seq - 2))
+    assert texts(before) == "C1"
+
+
+def test_a_placeholder_is_browsed_like_any_item(plant: Plant) -> None:
+    view = detail(plant, "sn:?:X")
+    assert (view.item, view.material, view.part_of) == ("sn:?:X", "?", "sn:CAR:C1")
+    assert not view.on_hold
+    plant.ok("identify", 20, placeholder="X", item="M1")
+    plant.ok("hold", 22, item="X", reason="look")
+    assert detail(plant, "M1").on_hold
+    assert not detail(plant, "M1", 21).on_hold
