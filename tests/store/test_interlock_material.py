@@ -85,7 +85,7 @@ def test_S18_a_shelf_life_counts_from_the_birth_and_passes_to_what_is_split_or_m
 
 
 def test_S13_a_corrected_expiry_counts(plant: Plant) -> None:
-    fields = {"type": "receive", "item": "L1", "material": "STEEL"}
+    fields: dict[str, Any] = {"type": "receive", "item": "L1", "material": "STEEL"}
     made = plant.ok(**{"event": "receive", **fields, "expires_at": instant(50).isoformat()})
     plant.refused(S.MaterialExpired, "consume", 60, item="P1", lot="L1")
     fields["expires_at"] = instant(70).isoformat()
@@ -117,7 +117,8 @@ def test_S18_what_is_not_in_the_bill_is_refused(plant: Plant) -> None:
     plant.make("CAR C2")
     plant.ok("consume", item="P1", lot="L1")
     plant.ok("consume", item="C1", lot="G1")
-    for put in (*putting("M2"), {"event": "consume", "item": "P1", "lot": "G1"}):
+    wrong: dict[str, Any] = {"event": "consume", "item": "P1", "lot": "G1"}
+    for put in (*putting("M2"), wrong):
         if put["event"] == "replace":
             continue
         refusal = plant.refused(S.PartNotInBom, **put)
@@ -130,7 +131,7 @@ def test_S18_a_position_of_the_bill_counts_where_both_are_known(plant: Plant) ->
     plant.master("bom", "CAR", components=[{"material": "PUMP"}])
     lines = [{"material": "MOTOR", "position": "left"}]
     plant.master("bom", "PUMP", components=lines)
-    at = {"parent": "P1", "part": "M1"}
+    at: dict[str, Any] = {"parent": "P1", "part": "M1"}
     refusal = plant.refused(S.PartNotInBom, "assemble", **at, position="right")
     assert refusal.text == ("MOTOR at right does not go into sn:PUMP:P1: expected MOTOR at left")
     plant.ok("assemble", **at, position="left")

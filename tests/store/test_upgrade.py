@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from tracenode.server.store.verify import verify
 SCHEMA_1 = Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file as version 1 left it, with a few units in it."""
-    now, path = tmp_path / "now.db", tmp_path / "line.db"
+    folder = tmp_path_factory.mktemp("version1")
+    now, path = folder / "now.db", folder / "line.db"
     fill(now, 4)
     connection = sqlite3.connect(path, isolation_level=None)
     connection.executescript(SCHEMA_1)
@@ -36,8 +38,12 @@ def old(tmp_path: Path) -> Path:
     connection.execute("CREATE TABLE notes(text)")
     connection.execute("PRAGMA main.journal_mode = WAL")
     connection.close()
-    now.unlink()
     return path
+
+
+@pytest.fixture
+def old(first: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(first, tmp_path))
 
 
 def journal_of(path: Path) -> list[tuple[object, ...]]:
