@@ -62,7 +62,7 @@ from benchmarks._rows import Options, Report, clocked, command_line, scratch
 from benchmarks._traces import sampled
 from tracenode.server.store import schema
 from tracenode.server.store.adjacency.layout import index_path
-from tracenode.server.store.database import connect_reader
+from tracenode.server.store.database import connect_reader, sidecars
 from tracenode.server.store.verify import verify
 from tracenode.server.trace import Trace
 
@@ -173,6 +173,8 @@ def filled(report: Report, run: Run) -> tuple[Plant, Path]:
         took, found = clocked(verify, draft)
         report.agree("faults found by verify", found.faults, ())
         report.add(f"verify, {entries:,} entries", entries / (took / 1e6), unit="1/s")
+        for left in sidecars(draft):
+            left.unlink(missing_ok=True)
         draft.rename(path)
     with Trace.open(path, read_only=True) as trace:
         took, _ = clocked(trace.index_now)
