@@ -35,6 +35,7 @@ from tracenode.server.store.journal import microseconds
 def plant() -> Plant:
     plant = Plant()
     plant.master("station", "SMT", consumption="derive")
+    plant.minute = 0
     plant.make("PUMP U1", "PUMP U2", "CAR C1", "STEEL R1", "STEEL R2", "BOX B1")
     plant.minute = 9
     return plant

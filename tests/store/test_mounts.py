@@ -17,6 +17,7 @@ from tracenode.server.store.facts import entry, fact_of, record_at
 def plant() -> Plant:
     plant = Plant()
     plant.master("station", "SMT", consumption="derive", slots=["F1", "F2"])
+    plant.minute = 0
     plant.make("PUMP U1", "STEEL R1", "STEEL R2", "BOX B1", "TRAY T1")
     plant.minute = 9
     return plant
@@ -169,6 +170,32 @@ def test_a_hold_reaches_the_units_that_were_made_from_what_is_mounted(plant: Pla
     plant.refused(TraceStatus.ItemOnHold, "start", item="U1", station="OP20")
     plant.ok("release", hold=hold.record, reason="fine")
     plant.ok("start", item="U1", station="OP20")
+
+
+def test_S17_nothing_is_started_on_held_material_that_is_mounted(plant: Plant) -> None:
+    load(plant, "R1", 10)
+    hold = plant.ok("hold", item="R1", reason="suspect")
+    refused = plant.refused(TraceStatus.ItemOnHold, "start", item="U1", station="SMT")
+    assert "lot:STEEL:R1" in refused.text
+    plant.ok("start", 9.9, item="U1", station="SMT")
+    plant.ok("abort", 9.95, item="U1", station="SMT")
+    unload(plant)
+    plant.ok("start", item="U1", station="SMT")
+    plant.ok("release", hold=hold.record, reason="fine")
+
+
+def test_S6_a_unit_is_not_started_on_material_that_it_is_in(plant: Plant) -> None:
+    plant.master("route", "PUMP", steps=[{"step": "place", "station": "SMT", "inside": True}])
+    plant.ok("assemble", parent="R1", part="U1")
+    load(plant, "R1", 12)
+    refused = plant.refused(TraceStatus.WouldCloseCycle, "start", 13, item="U1", station="SMT")
+    assert "lot:STEEL:R1" in refused.text
+
+
+def test_S5_an_empty_container_is_not_loaded(plant: Plant) -> None:
+    plant.refused(TraceStatus.MaterialEmpty, "load", station="SMT", slot="F1", lot="B1")
+    plant.ok("fill", container="B1", lot="R1")
+    load(plant, "B1")
 
 
 def test_S6_no_edge_closes_a_cycle_with_one_that_is_derived(plant: Plant) -> None:

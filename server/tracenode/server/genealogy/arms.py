@@ -90,7 +90,7 @@ def _derived(lens: Lens, up: bool, anchor: str) -> Iterator[Arm]:
     for visit in interval_sources("visit", "v", anchor, ever):
         for mount, earlier in zip(
             interval_sources("mount", "mt", anchor, begun),
-            interval_sources("mount", "x", anchor, ever),
+            interval_sources("mount", "mb", anchor, ever),
             strict=True,
         ):
             taken_off = f"min({mount.until},:T+1)" if bounded else mount.until
@@ -121,8 +121,8 @@ def _above(anchor: str, visit: Source, mount: Source, earlier: Source) -> tuple[
     return (
         f"{visit.table} v CROSS JOIN slot sl CROSS JOIN {mount.table} mt",
         f"v.item={anchor} AND sl.station=v.station AND mt.slot=sl.id"
-        f" AND mt.at>=coalesce((SELECT x.at FROM {earlier.table} x"
-        f" WHERE x.slot=sl.id AND x.at<=v.at{earlier.where} ORDER BY x.at DESC LIMIT 1),v.at)",
+        f" AND mt.at>=coalesce((SELECT mb.at FROM {earlier.table} mb"
+        f" WHERE mb.slot=sl.id AND mb.at<=v.at{earlier.where} ORDER BY mb.at DESC LIMIT 1),v.at)",
     )
 
 

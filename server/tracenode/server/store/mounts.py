@@ -216,6 +216,6 @@ def _pieces(connection: sqlite3.Connection, item: int, load: Place) -> list[_Pie
             pieces.append(_Piece(item, past, begin, filled=past <= load))
         pieces.append(_Piece(state, begin, end))
         past = end
-    if past < _ENDLESS:
+    if past[0] < INF:
         pieces.append(_Piece(item, past, _ENDLESS, filled=past <= load))
     return [piece for piece in pieces if load < piece.end]

@@ -28,6 +28,7 @@ from tracenode.server.store.booking.interlock import (
     require_route,
     require_unexpired,
 )
+from tracenode.server.store.booking.mounts import require_mounted
 from tracenode.server.store.journal import from_microseconds
 from tracenode.server.store.master import RouteStep
 from tracenode.server.store.resolve import Found, public_id
@@ -68,7 +69,8 @@ def check(case: Case, found: Found, event: Start) -> Permit:
 
     Raises: ItemScrapped, DuplicateIdentifier (open at another station), ItemOnHold,
         MaterialExpired, WrongRoute, PartAlreadyInstalled, PreviousStepFailed, PreviousStepMissing,
-        AlreadyProcessed, ReworkLimitReached, WrongRecipe, WrongTool.
+        AlreadyProcessed, ReworkLimitReached, WrongRecipe, WrongTool; of what is mounted there,
+        as `require_mounted`.
     """
     require_in_process(case, found)
     visit = open_visit(case, found)
@@ -81,6 +83,7 @@ def check(case: Case, found: Found, event: Start) -> Permit:
     step = require_route(case, found, event)
     if step is not None:
         require_as_planned(step, event)
+    require_mounted(case, found, event.station)
     return Permit(step)
 
 
