@@ -38,6 +38,7 @@ from tracenode.server.store.stock import (
     Totals,
     holding_of,
     keep,
+    keep_drawn,
     open_holding,
 )
 
@@ -45,6 +46,7 @@ __all__ = [
     "Placed",
     "born",
     "content_at",
+    "content_then",
     "makes_state",
     "place",
     "placed",
@@ -74,12 +76,16 @@ def content_at(
     connection: sqlite3.Connection, item: int, at: int, *, container: bool
 ) -> int | None:
     """Return the node that is in a lot or container at an event time; None where it is empty."""
-    holding = holding_of(connection, item, container=container)
+    return content_then(connection, holding_of(connection, item, container=container), at)
+
+
+def content_then(connection: sqlite3.Connection, holding: Holding, at: int) -> int | None:
+    """As `content_at`."""
     if at >= holding.last:
         return holding.content
-    row = connection.execute(_AT, (item, at)).fetchone()
+    row = connection.execute(_AT, (holding.number, at)).fetchone()
     if row is None:
-        return None if container else item
+        return None if holding.container else holding.number
     return int(row[0]) if row[1] > at else None
 
 
@@ -146,13 +152,17 @@ def _append(connection: sqlite3.Connection, holding: Holding, group: list[Flow],
     """Book the newest record of a holding, one that leaves its content as it is."""
     node = holding.number if holding.content is None else holding.content
     in_flow = (fact.at, fact.seq) >= holding.begins
+    before = holding.totals
     for ordinal, flow in enumerate(group):
         if in_flow:
             line = Line(fact.at, fact.seq, ordinal, flow.kind, flow.quantity, node, holding.totals)
             put_line(connection, holding.number, line)
         holding.totals = holding.totals.after(flow.kind, flow.quantity)
     holding.last = fact.at
-    keep(connection, holding)
+    if holding.totals[:2] == before[:2] and before.dimension:
+        keep_drawn(connection, holding)
+    else:
+        keep(connection, holding)
     return node
 
 
@@ -213,7 +223,8 @@ def _shift(
     if holding.begins[0] == INF:
         holding.totals = totals
         return []
-    return settle(connection, holding, holding.begins, seq, totals=totals)
+    drawn = sign > 0 and any(line.kind in DRAWN for line in lines)
+    return settle(connection, holding, holding.begins, seq, totals=totals, drawn=drawn)
 
 
 def _plain_lines(connection: sqlite3.Connection, holding: Holding, fact: Fact) -> list[Line]:

@@ -162,13 +162,18 @@ def settle(
     totals: Totals,
     added: Iterable[Line] = (),
     removed: Iterable[Line] = (),
+    drawn: bool = False,
 ) -> list[Row]:
     """Tell the records of a holding from `since` on again, as of journal position `seq`.
 
     `totals` are those before `since`; `added` are lines that the table does not have, in order;
-    `removed` are the lines at `since` that were taken out of it. Return the edges drawn anew.
+    `removed` are the lines at `since` that were taken out of it; `drawn` says that the lot itself
+    was drawn from before, by an edge that is drawn later. Return the edges drawn anew that
+    lead to what they did not lead to before in any number of steps: where what was thrown away is
+    there after all, or nothing is in it and the item itself stands for what was drawn.
     """
-    course = _Course(connection, holding, since)
+    course = _Course(connection, holding, since, drawn=drawn)
+    removed = tuple(removed)
     for line in removed:
         course.old = course.content_after(line, course.old)
         course.forget_state(line)
@@ -197,7 +202,10 @@ def settle(
     if end is None:
         holding.totals, holding.content = totals, course.content
         keep(connection, holding)
-    return course.write(seq, end)
+    changed = course.write(seq, end)
+    if any(line.kind is FlowKind.Empty for line in removed):
+        return changed
+    return [row for row in changed if row.key[1] == holding.number]
 
 
 def _tell_line(connection: sqlite3.Connection, item: int, line: Line) -> None:
@@ -209,7 +217,9 @@ def _tell_line(connection: sqlite3.Connection, item: int, line: Line) -> None:
 class _Course:
     """The content of a holding on its way through its records, as it was and as it is."""
 
-    def __init__(self, connection: sqlite3.Connection, holding: Holding, since: Place) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, holding: Holding, since: Place, *, drawn: bool
+    ) -> None:
         self._connection, self._holding, self._since = connection, holding, since
         base = holding.number
         found = connection.execute(_ROW_BEFORE, (base, *since)).fetchone()
@@ -226,7 +236,7 @@ class _Course:
                 self._begin(replace(row, until=INF, uev=0))
             else:
                 self.content = None
-        self._drawn = not self._stateful and is_drawn(connection, base, since)
+        self._drawn = not self._stateful and (drawn or is_drawn(connection, base, since))
         self.old = self.content
         self._carries: dict[Key, Row] = {}
         self._left: list[int] = []
@@ -303,8 +313,8 @@ class _Course:
             self._into.append((old.node, line.ev, line.node))
 
     def write(self, seq: int, end: Place | None) -> list[Row]:
-        """Version what differs; `end` is the first record that is as before. Return the edges that
-        are new."""
+        """Version what differs; `end` is the first record that is as before. Return the edges
+        drawn anew."""
         connection = self._connection
         at, ev = self._since
         stop = end or (INF, INF)

@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tracenode.models.errors import TraceError
@@ -18,7 +19,17 @@ from tracenode.server.store.flows import FlowKind
 from tracenode.server.store.memory import memory_of
 from tracenode.server.store.schema import INF
 
-__all__ = ["NEVER", "Holding", "Place", "Totals", "holding_of", "keep", "open_holding", "plain"]
+__all__ = [
+    "NEVER",
+    "Holding",
+    "Place",
+    "Totals",
+    "holding_of",
+    "keep",
+    "keep_drawn",
+    "open_holding",
+    "plain",
+]
 
 Place = tuple[int, int]
 """(event time, journal position): what orders the records of one item."""
@@ -42,9 +53,15 @@ _FACTORS: Final = {
 _UNTOUCHED: Final = frozenset({FlowKind.Mix, FlowKind.Load})
 
 
-def _in_base(quantity: Quantity) -> tuple[str, Decimal]:
-    dimension, factor = _FACTORS[quantity.unit]
-    return dimension, _EXACT.multiply(Decimal(quantity.mantissa).scaleb(-quantity.scale), factor)
+@lru_cache(maxsize=1024)
+def _in_base(mantissa: int, scale: int, unit: str) -> tuple[str, Decimal]:
+    dimension, factor = _FACTORS[unit]
+    return dimension, _EXACT.multiply(Decimal(mantissa).scaleb(-scale), factor)
+
+
+def _measured(quantity: Quantity) -> tuple[str, Decimal]:
+    """Return (dimension, amount in its base unit)."""
+    return _in_base(quantity.mantissa, quantity.scale, quantity.unit)
 
 
 class Totals(NamedTuple):
@@ -65,7 +82,7 @@ class Totals(NamedTuple):
             assert sign == 1, "what was before emptying is forgotten"
             return Totals()
         dimension, come, gone, unknown = self
-        of, amount = ("", _ZERO) if quantity is None else _in_base(quantity)
+        of, amount = ("", _ZERO) if quantity is None else _measured(quantity)
         if not of or dimension not in ("", of):
             unknown += sign
         else:
@@ -90,7 +107,7 @@ class Totals(NamedTuple):
     def missing(self, asked: Quantity) -> Quantity | None:
         """Return by how much more is asked for than is left; None where it is not, or what is left
         is not known, or is of another dimension."""
-        dimension, amount = _in_base(asked)
+        dimension, amount = _measured(asked)
         if self.unknown or self.dimension != dimension:
             return None
         lacking = _EXACT.subtract(_EXACT.add(self.gone, amount), self.come)
@@ -126,6 +143,7 @@ class Holding:
 _STOCK: Final = "SELECT dimension, come, gone, unknown, last FROM stock WHERE item=?"
 _BEGINS: Final = "SELECT at, ev FROM flow WHERE item=? ORDER BY at, ev LIMIT 1"
 _CONTENT: Final = "SELECT state, until FROM content WHERE item=? ORDER BY at DESC, ev DESC LIMIT 1"
+_KEEP_DRAWN: Final = "UPDATE stock SET gone=?, unknown=?, last=? WHERE item=?"
 _KEEP: Final = """
 INSERT INTO stock(item,dimension,come,gone,unknown,last) VALUES(?,?,?,?,?,?)
 ON CONFLICT(item) DO UPDATE SET dimension=excluded.dimension, come=excluded.come,
@@ -159,6 +177,12 @@ def open_holding(connection: sqlite3.Connection, number: int) -> Holding:
     holding = Holding(number, False, Totals(), NEVER, _ENDLESS, number)
     memory_of(connection).holdings[number] = holding
     return holding
+
+
+def keep_drawn(connection: sqlite3.Connection, holding: Holding) -> None:
+    """Write the stock of a holding of which only what went has changed."""
+    _, _, gone, unknown = holding.totals
+    connection.execute(_KEEP_DRAWN, (plain(gone), unknown, holding.last, holding.number))
 
 
 def keep(connection: sqlite3.Connection, holding: Holding) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -22,12 +22,12 @@ from tracenode.server.store.booking.checks import (
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.interlock import require_usable
 from tracenode.server.store.booking.trial import require_sound
-from tracenode.server.store.content import content_at, makes_state, resettles
+from tracenode.server.store.content import content_then, makes_state, resettles
 from tracenode.server.store.flows import FlowKind
 from tracenode.server.store.journal import from_microseconds
 from tracenode.server.store.master import material
 from tracenode.server.store.resolve import Found
-from tracenode.server.store.stock import Totals, holding_of
+from tracenode.server.store.stock import Holding, Totals, holding_of
 
 __all__ = [
     "DIVISIBLE",
@@ -110,28 +110,42 @@ def adjust(case: Case, event: Adjust) -> Decision:
     require_kind("lot", found, DIVISIBLE, _EXPECTED)
     require_order(case, event.order)
     require_unit_of_measure(case, found, event.quantity)
-    require_content(case, found)
+    holding = _holding(case, found)
+    assert holding is not None, "a lot or container has one"
+    _require_filled(case, found, holding)
     return Decision(resolved(event, lot=found.public), found.public)
 
 
 # ------------------------------------------------------------------ drawing
+def _holding(case: Case, found: Found) -> Holding | None:
+    """Return what a lot or container holds by all that is booked; None for other items, and for a
+    placeholder that nobody has met before."""
+    if found.kind not in DIVISIBLE or not found.id:
+        return None
+    container = found.kind is ItemKind.Container
+    return holding_of(case.connection, found.id, container=container)
+
+
+def _is_late(case: Case, found: Found) -> bool:
+    holding = _holding(case, found)
+    return holding is not None and case.at < holding.last
+
+
 def drawn_from(case: Case, found: Found) -> int | None:
     """Return the node that is drawn from at the event time: what is in a lot or container, any
     other item itself; None where nothing is in it."""
-    if found.kind not in DIVISIBLE or not found.id:
-        return found.id
-    container = found.kind is ItemKind.Container
-    return content_at(case.connection, found.id, case.at, container=container)
+    holding = _holding(case, found)
+    return found.id if holding is None else content_then(case.connection, holding, case.at)
 
 
-def require_content(case: Case, found: Found) -> None:
+def _require_filled(case: Case, found: Found, holding: Holding) -> None:
     """Refuse a lot or container that holds nothing at the event time: MaterialEmpty."""
-    if drawn_from(case, found) is None:
+    if content_then(case.connection, holding, case.at) is None:
         when = from_microseconds(case.at).isoformat(timespec="seconds")
         raise MaterialEmpty(found.public, f"nothing is in it at {when}")
 
 
-def require_drawable(case: Case, draws: Iterable[tuple[Found, Quantity | None]]) -> str:
+def require_drawable(case: Case, draws: Sequence[tuple[Found, Quantity | None]]) -> str:
     """Refuse to draw from what is empty at the event time, or more than is left by all that is
     booked where the material says so. Return what to tell where more is taken than there is.
 
@@ -141,19 +155,19 @@ def require_drawable(case: Case, draws: Iterable[tuple[Found, Quantity | None]])
     told: list[str] = []
     left: dict[int, Totals] = {}
     for found, quantity in draws:
-        if found.kind not in DIVISIBLE or not found.id:
+        holding = _holding(case, found)
+        if holding is None:
             continue
-        require_content(case, found)
+        _require_filled(case, found, holding)
         if quantity is None:
             continue
-        container = found.kind is ItemKind.Container
-        holding = holding_of(case.connection, found.id, container=container)
         totals = left.get(found.id, holding.totals)
         missing = totals.missing(quantity)
         if missing is not None:
             _require_flagged(case, found, totals, quantity)
             told.append(f"{missing} more than there is of {found.public}")
-        left[found.id] = totals.after(FlowKind.Draw, quantity)
+        if len(draws) > 1:
+            left[found.id] = totals.after(FlowKind.Draw, quantity)
     return "; ".join(told)
 
 
@@ -174,7 +188,8 @@ def require_no_cycle(
     """
     if output.id == input_.id:
         raise WouldCloseCycle(output.public, input_.public)
-    if resettles(case.connection, recorded, case.at, case.seq):
+    late = _is_late(case, output) or _is_late(case, input_)
+    if late and resettles(case.connection, recorded, case.at, case.seq):
         require_sound(case, recorded)
         return
     if output.kind in DIVISIBLE and makes_state(case.connection, output, case.at, case.seq):
