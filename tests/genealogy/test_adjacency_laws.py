@@ -31,7 +31,7 @@ SEARCHES = [(up, span) for up in (True, False) for span in (Span.Now, Span.Ever)
 Found = dict[tuple[int, bool, Span], set[int]]
 
 laws = settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

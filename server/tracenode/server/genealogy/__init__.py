@@ -4,6 +4,7 @@ Rooms:
 
 - `questions`   `answer`: one question, one read transaction, one answer
 - `digraph`     `graph`: the same as `networkx.DiGraph`
+- `lazy_graph`  the whole store as a `networkx.DiGraph` that reads what it is asked for
 - `moment`      as of when, knowing what
 - `believed`    SQL for what is believed at a moment
 - `closure`     recursive closure and the edges it met, as SQL

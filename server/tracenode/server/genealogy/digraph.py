@@ -10,7 +10,7 @@ from tracenode.models.answers import Edge, GenealogyAnswer, PathAnswer
 from tracenode.models.genealogy import EdgeQuality
 from tracenode.models.quantities import Quantity
 
-__all__ = ["digraph"]
+__all__ = ["attributes", "digraph"]
 
 _SURE: Final = (
     EdgeQuality.Exact,
@@ -49,11 +49,12 @@ def digraph(answer: GenealogyAnswer | PathAnswer) -> nx.DiGraph[str]:
     records: dict[tuple[str, str], list[Edge]] = {}
     for edge in answer.edges:
         records.setdefault((edge.input, edge.output), []).append(edge)
-    graph.add_edges_from((*pair, _attributes(edges)) for pair, edges in records.items())
+    graph.add_edges_from((*pair, attributes(edges)) for pair, edges in records.items())
     return graph
 
 
-def _attributes(edges: list[Edge]) -> dict[str, Any]:
+def attributes(edges: list[Edge]) -> dict[str, Any]:
+    """Return the attributes of the edge that stands for all records between two items."""
     first = edges[0]
     ends = [edge.valid_to for edge in edges]
     closed = [end for end in ends if end is not None]

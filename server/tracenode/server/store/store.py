@@ -43,8 +43,11 @@ class Store:
         readers: Readers,
         index: Index,
         writing: _Writing | None = None,
+        *,
+        mmap: bool = True,
     ) -> None:
         self.path, self.identity, self.readers, self.index = path, identity, readers, index
+        self.mmap = mmap
         self.writer = writing.writer if writing else None
         self._writing = writing
 
@@ -82,7 +85,7 @@ class Store:
             ):
                 identity = checked(connection, path, site)
             index = Index(path, identity, follows=False, mmap=mmap)
-            return cls(path, identity, Readers(path, mmap=mmap, index=index), index)
+            return cls(path, identity, Readers(path, mmap=mmap, index=index), index, mmap=mmap)
         if not path.parent.is_dir():
             raise StoreError(f"{path.parent}: no such folder")
         if not create:
@@ -103,7 +106,7 @@ class Store:
                 writer = Writer(connection, index, clock)
             undo.pop_all()
         readers = Readers(path, mmap=mmap, index=index)
-        return cls(path, identity, readers, index, _Writing(lock, connection, writer))
+        return cls(path, identity, readers, index, _Writing(lock, connection, writer), mmap=mmap)
 
     async def head(self) -> Head:
         """Return where the journal ends, as durable."""
