@@ -72,7 +72,8 @@ class _Piece(NamedTuple):
 
 def any_mounts(connection: sqlite3.Connection) -> bool:
     """True where anything was ever mounted, so that edges may have to be derived."""
-    return connection.execute("SELECT max(id) FROM slot").fetchone() != (None,)
+    (number,) = connection.execute("SELECT max(id) FROM slot").fetchone()
+    return number is not None
 
 
 def slot_of(connection: sqlite3.Connection, event: TraceEvent) -> int | None:
