@@ -50,14 +50,27 @@ def coded(text: str, names: Iterable[str]) -> list[str]:
 
 
 def command(name: str) -> click.Command:
-    group = cast(click.Group, main)
-    found = group.get_command(click.Context(group), name)
-    assert found is not None
+    """Return a command; the name of one in a group begins with the group's."""
+    found = cast(click.Command, main)
+    for word in name.split():
+        group = cast(click.Group, found)
+        within = group.get_command(click.Context(group), word)
+        assert within is not None
+        found = within
     return found
 
 
+def command_names() -> Iterator[str]:
+    for name in sorted(COMMANDS):
+        group = command(name)
+        if isinstance(group, click.Group):
+            yield from (f"{name} {within}" for within in sorted(group.commands))
+        else:
+            yield name
+
+
 # ------------------------------------------------------------------ command line
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", list(command_names()))
 def test_every_command_and_option_is_described(name: str) -> None:
     assert not coded(COMMAND_LINE, [name])
     assert not coded(page("README.md"), [name])
@@ -81,7 +94,7 @@ def test_every_exit_code_is_described() -> None:
 def test_all_commands_take_json() -> None:
     without = [
         name
-        for name in COMMANDS
+        for name in command_names()
         if "--json" not in [o for p in command(name).params for o in p.opts]
     ]
     assert not without

@@ -173,8 +173,8 @@ class BomLineFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BomComparison:
-    """`matches`: the material has a bill, and every line is Right. `has_bom` False: it has none, and
-    all that is in the item is NotInBom."""
+    """`matches`: the material has a bill, and every line is Right. `has_bom` False: it has none,
+    and all that is in the item is NotInBom."""
 
     root: str
     material: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, fields
-from functools import cache
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -49,6 +48,9 @@ QUESTION_NAMES: Final[dict[str, type[Asked]]] = {
 """Every question by the name of the method of `Queries` that asks it."""
 _NAMES: Final = {kind: name for name, kind in QUESTION_NAMES.items()}
 _NAME: Final = "question"
+_ADAPTERS: Final[dict[str, TypeAdapter[Asked]]] = {
+    name: TypeAdapter(kind) for name, kind in QUESTION_NAMES.items()
+}
 
 
 def question_fields(question: Asked) -> dict[str, Any]:
@@ -77,13 +79,8 @@ def parse_question(data: dict[str, Any]) -> Asked:
     if unknown := sorted(given.keys() - set(names)):
         raise MalformedRequest(name, f"fields of {', '.join(names)}", ", ".join(unknown))
     try:
-        return _adapter(kind).validate_json(json.dumps(given), strict=True)
+        return _ADAPTERS[name].validate_json(json.dumps(given), strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         path = ".".join(map(str, fault["loc"])) or name
         raise MalformedRequest(path, fault["msg"], repr(fault["input"])[:80]) from error
-
-
-@cache
-def _adapter(kind: type[Asked]) -> TypeAdapter[Asked]:
-    return TypeAdapter(kind)

@@ -98,9 +98,10 @@ class Gap(EventBase):
 
 class Report(EventBase):
     """An answer was issued (SEMANTICS S15): to whom and what for is in `name`. `question` is pinned
-    to the time of issue, `known` is the journal position that the answer knows, `digest` is the SHA-256 of the answer's canonical bytes, hexadecimal, but
-    for what its statement says of the journal (`as_known_at`, `data_version`).
-    The record's id is the report's id."""
+    to the time of issue, `known` is the journal position that the answer knows. `digest` is the
+    SHA-256 of its canonical bytes, hexadecimal, without what its statement says of the journal
+    (`as_known_at`, `data_version`). The record's id is the report's id.
+    """
 
     type: Literal["report"] = "report"
     name: Name

@@ -99,6 +99,9 @@ CASES: list[tuple[TraceEvent, str, str, str, int]] = [
      "fifo gap at OP10: 3 missing: full", 700),
     (events.Gap(kind="handshake", missing=2, expected=5, found=7, **HERE), "HandshakeGap", "",
      "handshake gap at OP10: 2 missing", 700),
+    (events.Stale(report="R1", cause="R2", digest="0" * 64, name="complaint 7",
+                  question={"question": "RecallScope", "item": LOT}), "ReportStale", "",
+     "report complaint 7 would be another now, because of record R2", 500),
 ]  # fmt: skip
 
 
@@ -118,7 +121,15 @@ def test_every_event_has_its_type_and_words(
 
 
 def test_no_event_is_left_out() -> None:
-    assert {case[0].type for case in CASES} == set(EVENT_TYPES)
+    assert {case[0].type for case in CASES} == set(EVENT_TYPES) - {"report"}
+
+
+def test_a_stale_report_says_what_was_asked_and_why() -> None:
+    question = {"question": "RecallScope", "item": LOT}
+    stale = events.Stale(report="R1", cause="R2", digest="0" * 64, name="x", question=question)
+    fields = told(record(stale)).fields
+    assert (fields["ReportId"], fields["CausedByRecordId"]) == ("R1", "R2")
+    assert fields["ReportQuestion"] == f'{{"item":"{LOT}","question":"RecallScope"}}'
 
 
 def test_quantities_and_lots_are_flat() -> None:
