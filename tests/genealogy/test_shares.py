@@ -139,15 +139,27 @@ def test_items_that_were_in_each_other_have_no_known_share() -> None:
 
 
 def test_a_year_of_a_never_empty_silo_is_worked_out_without_recursion() -> None:
+    """5 kg of T, then 3,000 times 1 kg of R, each of which makes a content of its own."""
     plant = Plant()
     plant.make("BOX S", "PUMP LAST")
-    lots(plant, "T")
-    plant.ok("fill", container="S", lot="T", quantity="7 KGM")
-    for _ in range(600):
-        plant.ok("receive", item=f"R{plant.seq}", material="STEEL", quantity="1 GRM")
-        plant.ok("fill", container="S", lot=f"R{plant.seq - 1}", quantity="1 GRM")
-    plant.ok("consume", item="LAST", lot="S", quantity="1 KGM")
+    lots(plant, "T", "R")
+    plant.ok("fill", container="S", lot="T", quantity="5 KGM")
+    plant.connection.executescript("""
+        CREATE TEMP TABLE first AS SELECT * FROM item WHERE state_of IS NOT NULL;
+        CREATE TEMP TABLE made AS WITH RECURSIVE t(n) AS
+          (VALUES(1) UNION ALL SELECT n+1 FROM t WHERE n<3000) SELECT n FROM t;
+        INSERT INTO item(id, type, text, gen, state_of, at, ev, last)
+          SELECT f.id+n, f.type, f.text, 0, f.state_of, f.at+n, f.ev+n, 0 FROM made, first f;
+        INSERT INTO content(item, at, ev, state, until, uev, kf)
+          SELECT f.state_of, f.at+n, f.ev+n, f.id+n, f.at+n+1, 1, 1 FROM made, first f;
+        INSERT INTO edge(dst, src, ev, ord, at, kf, rel, qty, unit)
+          SELECT f.id+n, r.id, 1, 0, f.at+n, 1, 1, 1, e.unit
+          FROM made, first f, item r, edge e WHERE r.text='R' AND e.dst=f.id
+          UNION ALL SELECT f.id+n, f.id+n-1, 1, 1, f.at+n, 1, 5, n+4, e.unit
+          FROM made, first f, edge e WHERE e.dst=f.id
+          UNION ALL SELECT i.id, f.id+3000, 1, 0, f.at+3000, 1, 1, 1, e.unit
+          FROM item i, first f, edge e WHERE i.text='LAST' AND e.dst=f.id;""")
     (hit,) = recall(plant, "T").hits
-    assert hit.depth == 602
-    assert hit.share == Decimal("0.921052631579")
+    assert hit.depth == 3_002
+    assert hit.share == Decimal("0.001663893511"), "5 of 3005"
     assert len(hit.reason) == 4
