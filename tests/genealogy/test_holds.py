@@ -198,7 +198,7 @@ class Chance:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 @given(st.integers(0, 2**32).map(Random))
 def test_S17_what_is_held_is_what_brute_force_finds(random: Random) -> None:

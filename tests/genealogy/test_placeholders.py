@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
+from random import Random
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.genealogy.asking import detail, into, made_of, path, recall, texts, used_in
-from tests.store.plant import Plant, instant
-from tracenode.models.answers import Ingredients, RecallScope, WhereUsed, canonical
+from tests.store.plant import Plant, instant, misremembered
+from tracenode.models.answers import (
+    Ingredients,
+    ItemDetail,
+    Question,
+    RecallScope,
+    WhereUsed,
+    canonical,
+)
+from tracenode.models.errors import UnknownItem
+from tracenode.models.events import parse_event
 from tracenode.models.genealogy import HitMark, Relation
+from tracenode.models.status import TraceStatus
 from tracenode.server.genealogy import answer
 
 
@@ -103,3 +118,58 @@ def test_a_placeholder_is_browsed_like_any_item(plant: Plant) -> None:
     plant.ok("hold", 22, item="X", reason="look")
     assert detail(plant, "M1").on_hold
     assert not detail(plant, "M1", 21).on_hold
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+@given(st.integers(0, 2**32).map(Random))
+def test_an_answer_on_placeholders_asked_live_is_the_same_bytes_later(random: Random) -> None:
+    plant = Plant()
+    plant.make("CAR C1", "CAR C2", "MOTOR M1", "MOTOR M2", "STEEL L1", "BOX B1")
+    plant.master("station", "OP10", unknown_items="placeholder")
+    live: list[tuple[Question, bytes]] = []
+    records: list[str] = []
+    plant.minute = 10
+    for _ in range(30):
+        car, unit = random.choice(("C1", "C2")), random.choice(("X", "Y", "M1", "M2"))
+        steel = random.choice(("Z", "L1"))
+        fields: dict[str, Any] = random.choice(
+            (
+                {"type": "start", "item": unit, "station": "OP10"},
+                {"type": "complete", "item": unit, "station": "OP10", "evaluation": 1},
+                {"type": "assemble", "parent": car, "part": unit, "station": "OP10"},
+                {"type": "remove", "parent": car, "part": unit},
+                {"type": "consume", "item": random.choice((car, unit)), "lot": steel},
+                {"type": "consume", "item": car, "lot": steel, "station": "OP10"},
+                {"type": "pack", "container": "B1", "item": unit, "station": "OP10"},
+                {"type": "identify", "placeholder": unit, "item": random.choice(("M1", "M2"))},
+                {"type": "identify", "placeholder": "Z", "item": "L1"},
+                {"type": "hold", "item": unit, "scope": "where_used", "reason": "r"},
+                {"type": "ship", "items": [unit]},
+                {"type": "void", "record": random.choice([*records, ""]), "reason": "r"},
+            )
+        )
+        minute = None if random.random() < 0.6 else random.uniform(1, plant.minute)
+        receipt = plant.book(parse_event(fields), minute)
+        assert not misremembered(plant.connection)
+        if receipt.status is TraceStatus.Ok and fields["type"] != "void":
+            records.append(receipt.record)
+        item = random.choice(("C1", "X", "Y", "Z", "M1", "L1"))
+        as_of = random.choice((None, instant(random.uniform(1, plant.minute))))
+        for kind in random.sample((Ingredients, WhereUsed, RecallScope, ItemDetail), 2):
+            question = kind(item=item, as_of=as_of, as_known_at=plant.seq)
+            live.append((question, _asked(plant, question)))
+        with contextlib.suppress(UnknownItem):
+            whole = answer(plant.connection, RecallScope(item=item, as_of=as_of))
+            counts = answer(plant.connection, RecallScope(item=item, as_of=as_of, limit=0))
+            assert counts == replace(whole, hits=(), shares_unknown=0)
+    assert [_asked(plant, question) for question, _ in live] == [asked for _, asked in live]
+    assert plant.replayed() == plant.dump()
+
+
+def _asked(plant: Plant, question: Question) -> bytes:
+    try:
+        return canonical(answer(plant.connection, question))
+    except UnknownItem as error:
+        return str(error).encode()

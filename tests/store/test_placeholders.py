@@ -33,6 +33,7 @@ def parent(plant: Plant, output: str) -> set[str]:
         ("sn:?:X", {"type": "assemble", "parent": "C1", "part": "X"}),
         ("lot:?:X", {"type": "consume", "item": "C1", "lot": "X"}),
         ("sn:?:X", {"type": "pack", "container": "B1", "item": "X"}),
+        ("lot:?:X", {"type": "load", "slot": "feeder 1", "lot": "X"}),
     ],
 )
 def test_S16_a_station_that_takes_what_is_unknown_makes_a_placeholder(

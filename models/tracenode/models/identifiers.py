@@ -39,6 +39,7 @@ SCHEMES: Final[dict[ItemKind, str]] = {
 }
 """The scheme that a plain number of each kind gets."""
 
+_STANDS_IN: Final = f":{PLACEHOLDER}:"
 _NOREAD: Final = frozenset({"NOREAD", "NO READ", "NO_READ", "NO-READ", "NR", "ERROR", "?", "??"})
 _SCHEME = re.compile(r"[a-z][a-z0-9]{0,15}")
 _PUBLIC = re.compile(
@@ -89,7 +90,7 @@ def checked_part(part: str) -> str:
 
 def is_placeholder(public: str) -> bool:
     """True where a public id is of an item that stands in for one that nobody registered."""
-    return public.partition(":")[2].startswith(f"{PLACEHOLDER}:")
+    return _STANDS_IN in public and public.partition(":")[2].startswith(_STANDS_IN[1:])
 
 
 def _encode(text: str, reserved: dict[str, str]) -> str:

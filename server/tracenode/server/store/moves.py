@@ -173,7 +173,7 @@ def moved(event: TraceEvent) -> tuple[str, ...]:
     """Return the public ids whose intervals an event changes; a release's item is not in it. Every
     event may change since when a placeholder is known, and with it its identity."""
     own = _moved(event)
-    stand_ins = [public for public in named(event) if is_placeholder(public)]
+    stand_ins = tuple(filter(is_placeholder, named(event)))
     return tuple(dict.fromkeys((*own, *stand_ins))) if stand_ins else own
 
 
