@@ -125,3 +125,14 @@ def test_a_hit_known_through_pooled_edges_alone_says_so() -> None:
     assert asked.statement.pooled_edges == 2
     assert recall(plant, "A", max_nodes=1).statement.pooled_edges == 2
     assert {hit.state for hit in asked.hits} == {ItemState.Registered}
+
+
+def test_past_its_deadline_a_recall_is_what_was_found_and_where_more_would_come(
+    plant: Plant,
+) -> None:
+    for limit in (0, 10):
+        asked = recall(plant, "S", limit=limit, deadline_s=-1)
+        assert asked.statement.truncated
+        assert not asked.statement.complete
+        assert "lot:STEEL:S" in asked.statement.frontier
+        assert (asked.affected, asked.hits) == (0, ())
