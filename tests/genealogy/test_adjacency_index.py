@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,34 @@ def test_what_is_booked_is_found_at_once(line: Path) -> None:
         assert trace.store.index.load()
         assert trace.store.index.watermark == watermark
         unit(trace, 11)
+        assert same_as_tables(trace)
+
+
+def test_an_ended_edge_that_is_withdrawn_is_found_no_more(line: Path) -> None:
+    with open_line(line) as trace:
+        part = accepted(trace.record_now(Assemble(parent="P00001", part="P00002"), LINE))
+        out = accepted(trace.record_now(Remove(parent="P00001", part="P00002"), LINE))
+        trace.index_now()
+        for record in (out.record, part.record):
+            accepted(trace.record_now(Void(record=record, reason="wrong"), LINE))
+            assert same_as_tables(trace)
+        trace.store.index.drop()
+        assert trace.store.index.load(), "what came since is read from the tables"
+        assert same_as_tables(trace)
+
+
+def test_an_edge_that_ended_when_it_began_is_not_found(line: Path) -> None:
+    with open_line(line) as trace:
+        trace.index_now()
+        moment = datetime.now(UTC)
+        for event in (
+            Assemble(parent="P00001", part="P00002", event_time=moment),
+            Remove(parent="P00001", part="P00002", event_time=moment),
+        ):
+            accepted(trace.record_now(event, LINE))
+            assert same_as_tables(trace)
+        trace.store.index.drop()
+        assert trace.store.index.load()
         assert same_as_tables(trace)
 
 
