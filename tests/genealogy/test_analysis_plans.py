@@ -28,7 +28,10 @@ def asked() -> Overheard:
     connection = sqlite3.connect(":memory:", isolation_level=None, factory=Overheard)
     chance.plant.connection.backup(connection)
     sqlite3.Connection.execute(connection, "ANALYZE")
-    for table, rows in (("edge", 1_000_000), ("visit", 100_000), ("visit_was", 1_000)):
+    for table, rows in (
+        *(("edge", 1_000_000), ("visit", 100_000), ("visit_was", 1_000)),
+        *(("content", 100_000), ("content_was", 100)),
+    ):
         sqlite3.Connection.execute(
             connection,
             "UPDATE sqlite_stat1 SET stat=? || substr(stat, instr(stat, ' ')) WHERE tbl=?",

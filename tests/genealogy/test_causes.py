@@ -241,6 +241,17 @@ def test_units_that_can_t_be_compared_are_refused(plant: Plant) -> None:
     assert ask(plant, "P2 sn:PUMP:P2", GOOD).failed == 1
 
 
+def test_an_answer_says_what_it_crossed() -> None:
+    plant = Plant()
+    plant.make("PUMP A", "PUMP B", "STEEL S")
+    outputs = [{"item": text, "material": "GLUE"} for text in ("G1", "G2")]
+    plant.ok("transform", inputs=[{"item": "S"}], outputs=outputs)
+    for pump in "AB":
+        plant.ok("consume", item=pump, lot="G1")
+    assert ask(plant, "A", "B").statement.pooled_edges == 1
+    assert ask(plant, "A", "B").statement.placeholders == 0
+
+
 def test_ingredients_are_those_that_each_unit_is_asked_for(plant: Plant) -> None:
     plant.make("MOTOR M1")
     plant.ok("assemble", parent="P2", part="M1")

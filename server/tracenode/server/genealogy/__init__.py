@@ -14,6 +14,9 @@ Rooms:
 - `holds`       what is on hold
 - `ends`        where a trace ends, and what became of a hit
 - `lineage`, `recall`, `path`, `history`, `detail`  one kind of answer each
+- `causes`, `window`, `bom`, `coverage`, `impact`  questions about many items
+- `traits`, `controls`, `significance`, `visits`, `crossed`  what these are made of
+- `issued`      answers as reports, and whether they would be given again
 """
 
 from __future__ import annotations

@@ -16,9 +16,11 @@ from tracenode.models.items import ItemKind
 from tracenode.models.quantities import MAX_SCALE, UNITS, Quantity
 from tracenode.server.genealogy.closure import Link, links_of
 from tracenode.server.genealogy.contents import origin_of
+from tracenode.server.genealogy.crossed import crossed
 from tracenode.server.genealogy.detail import registered_with
 from tracenode.server.genealogy.ends import PLACES
 from tracenode.server.genealogy.facts import facts_of
+from tracenode.server.genealogy.lineage import pooled
 from tracenode.server.genealogy.moment import Moment, moment_of
 from tracenode.server.genealogy.rendering import edges_of
 from tracenode.server.store.known import number_of
@@ -79,7 +81,10 @@ def compare_to_bom(reading: Reading, question: CompareToBom) -> BomComparison:
         has_bom=bom is not None,
         matches=bom is not None and all(line.verdict is BomVerdict.Right for line in found),
         lines=found,
-        statement=moment.statement(),
+        statement=moment.statement(
+            pooled_edges=pooled(links),
+            placeholders=crossed(reading, {link.src for link in links}, moment).placeholders,
+        ),
     )
 
 

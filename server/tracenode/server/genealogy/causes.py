@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from tracenode.models.analysis import Cause, CauseAnswer, CauseKind, CommonCause
 from tracenode.models.errors import MalformedRequest
 from tracenode.server.genealogy.controls import controls
+from tracenode.server.genealogy.crossed import crossed
 from tracenode.server.genealogy.facts import facts_of
 from tracenode.server.genealogy.moment import Moment, moment_of
 from tracenode.server.genealogy.significance import decimal, false_discovery, fisher
@@ -52,6 +53,11 @@ class _Counts:
             self.passing.update(traits_of(batch))
             self.passed += len(batch)
 
+    def items(self, *units: Iterable[int]) -> set[int]:
+        """All ingredients, and the units given."""
+        traits = self.failing.keys() | self.passing.keys()
+        return {trait.value for trait in traits if isinstance(trait.value, int)}.union(*units)
+
     def pairs(self) -> dict[Trait, tuple[int, int]]:
         """Failing and passing units of every trait; with several units compared, those of one unit
         alone are nothing in common."""
@@ -89,12 +95,12 @@ def common_cause(reading: Reading, question: CommonCause) -> CauseAnswer:
     for number in failed.keys() & passed.keys():
         expected = "units that are not among the failed ones too"
         raise MalformedRequest("passed", expected, passed[number])
-    counts, truncated = _Counts(), False
+    counts, good, truncated = _Counts(), list(passed), False
     begun = time.monotonic()
     try:
         with reading.until(begun + question.deadline_s * COUNTING):
             bad = list(failed)
-            good = list(passed) or controls(reading, bad, question.max_controls, moment)
+            good = good or controls(reading, bad, question.max_controls, moment)
             room = question.max_nodes
             truncated = len(bad) + len(good) > room
             traits = partial(traits_of, reading, moment=moment, max_depth=question.max_depth)
@@ -108,12 +114,17 @@ def common_cause(reading: Reading, question: CommonCause) -> CauseAnswer:
             tested = _tested(reading, candidates, counts)
     except OutOfTime:
         truncated = True
+    met = crossed(reading, counts.items(failed, good), moment)
     return CauseAnswer(
         failed=counts.failed,
         passed=counts.passed,
         tested=len(candidates),
         causes=_causes(reading, tested, counts, question.limit, moment),
-        statement=moment.statement(truncated=truncated),
+        statement=moment.statement(
+            truncated=truncated,
+            pooled_edges=met.pooled_edges,
+            placeholders=met.placeholders,
+        ),
     )
 
 

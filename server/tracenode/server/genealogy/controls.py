@@ -19,14 +19,17 @@ __all__ = ["controls"]
 
 _BEGUN: Final = """
 SELECT json_group_array(json_array(id, born)) FROM (
-  SELECT i.id AS id, (SELECT min(at) FROM ({rows})) AS born {items})
+  SELECT i.id AS id, (SELECT min(at) FROM ({rows}))+0*g.n AS born {items})
 WHERE born BETWEEN :first AND :last
 """
-_AMONG: Final = "FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value"
+_AMONG: Final = """
+FROM (SELECT value AS n FROM json_each(:ids)) g CROSS JOIN item i ON i.id=g.n"""
+_KINDS: Final = """
+SELECT json_group_array(DISTINCT i.type) FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value"""
 # The newest event time of an item is never before its first.
 _ALIKE: Final = """
-FROM (SELECT DISTINCT i.type AS type FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value) y
-CROSS JOIN item i INDEXED BY item_type ON i.type=y.type AND i.state_of IS NULL AND i.last>=:first
+FROM (SELECT :type AS n) g CROSS JOIN item i INDEXED BY item_type
+  ON i.type=:type AND i.state_of IS NULL AND i.last>=:first+0*g.n
 """
 
 
@@ -55,7 +58,8 @@ def controls(reading: Reading, failed: list[int], count: int, moment: Moment) ->
     values |= {"first": times[0], "last": times[-1]}
     begun = [
         (_distance(times, born), born, unit)
-        for unit, born in reading.array(_begun_sql(_ALIKE, lens), values)
+        for kind in reading.array(_KINDS, values)
+        for unit, born in reading.array(_begun_sql(_ALIKE, lens), {**values, "type": kind})
         if unit not in failed
     ]
     ordered = [unit for *_, unit in sorted(begun)]

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from tracenode.models.analysis import Coverage, CoverageAnswer
 from tracenode.models.errors import MalformedRequest
-from tracenode.models.genealogy import Relation
+from tracenode.models.genealogy import EdgeQuality, Relation
 from tracenode.models.identifiers import is_placeholder
+from tracenode.server.genealogy.closure import Link
 from tracenode.server.genealogy.ends import leaves
 from tracenode.server.genealogy.facts import facts_of, received
 from tracenode.server.genealogy.moment import Moment, moment_of, position_by
@@ -45,6 +46,8 @@ class _Found:
     ended: dict[int, bool] = field(default_factory=dict)
     complete: int = 0
     placeholders: set[int] = field(default_factory=set)
+    pooled: set[Link] = field(default_factory=set)
+    frontier: set[str] = field(default_factory=set)
     said: tuple[int, int, int] = (0, 0, 0)
 
 
@@ -54,8 +57,9 @@ def coverage(reading: Reading, question: Coverage) -> CoverageAnswer:
     Operations count as in `TimeWindow`. Gaps, rejected scans (those of a flood that were summed up
     are one) and refused bookings are those *recorded* within the time: the journal is in the order
     of record time and has no index of stations, so that part of it is read. An ingredient is of
-    unknown origin where nothing went into it and it came by no receipt. Past `max_nodes` items, or
-    the deadline, the others do not count as complete, and the answer is truncated.
+    unknown origin where nothing went into it and it came by no receipt: the frontier names them.
+    Past `max_nodes` items, or the deadline, the others do not count as complete, and the answer is
+    truncated.
 
     Raises:
         MalformedRequest: no station, or the same one twice.
@@ -93,7 +97,12 @@ def coverage(reading: Reading, question: Coverage) -> CoverageAnswer:
         gaps=gaps,
         rejected=rejected,
         refused=refused,
-        statement=moment.statement(truncated=truncated),
+        statement=moment.statement(
+            truncated=truncated,
+            frontier=tuple(sorted(found.frontier)),
+            pooled_edges=len(found.pooled),
+            placeholders=len(found.placeholders),
+        ),
     )
 
 
@@ -139,9 +148,11 @@ def _count(reading: Reading, found: _Found, walked: Walked, moment: Moment) -> N
     found.placeholders |= stand_ins
     ends = leaves(walked, facts)
     doubtful = (set(ends) - received(reading, ends, moment)) | stand_ins | walked.cut
+    found.pooled.update(link for link in walked.links if link.quality is EdgeQuality.Pooled)
     outputs: dict[int, list[int]] = {}
     for link in walked.links:
         outputs.setdefault(link.src, []).append(link.dst)
+    found.frontier.update(facts[item].public for item in doubtful - set(walked.origin.starts))
     made_of = _above(doubtful, lambda item: outputs.get(item, ()))
     incomplete = made_of | stand_ins | walked.cut
     found.complete += sum(
