@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tracenode.models.answers import RecallAnswer, RecallHit, RecallScope
 from tracenode.models.genealogy import EdgeQuality
@@ -146,6 +147,14 @@ def _hits(page: list[int], outcome: Outcome, known: dict[int, Share]) -> tuple[R
     return tuple(hits)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """An item, and the way to it. Ways share their beginnings: a chain is long, its items many."""
+
+    item: int
+    before: _Way | None
+
+
 class _Reasons:
     """One shortest path to each item, as public ids. Of a run of contents of one container, the
     first and the last one are named: it is the container's whole life otherwise."""
@@ -153,28 +162,35 @@ class _Reasons:
     def __init__(self, walked: Walked, facts: dict[int, Fact]) -> None:
         self._facts = facts
         self._walked = walked
-        self._known: dict[int, tuple[int, ...]] = {}
+        self._known: dict[int, _Way] = {}
 
     def of(self, item: int) -> tuple[str, ...]:
-        return tuple(self._facts[passed].public for passed in self._way(item))
+        passed = []
+        way: _Way | None = self._way(item)
+        while way is not None:
+            passed.append(self._facts[way.item].public)
+            way = way.before
+        passed.reverse()
+        return tuple(passed)
 
-    def _way(self, item: int) -> tuple[int, ...]:
+    def _way(self, item: int) -> _Way:
         arrival = self._walked.arrivals[item]
         todo = []
         while id(arrival) not in self._known and arrival.before is not None:
             todo.append(arrival)
             arrival = arrival.before
-        way = self._known.get(id(arrival), (arrival.item,))
+        way = self._known.get(id(arrival)) or _Way(arrival.item, None)
         for step in reversed(todo):
-            way = self._known[id(step)] = (*self._folded(way, step.item), step.item)
+            way = self._known[id(step)] = _Way(step.item, self._folded(way, step.item))
         return way
 
-    def _folded(self, way: tuple[int, ...], item: int) -> tuple[int, ...]:
+    def _folded(self, way: _Way, item: int) -> _Way:
         owner = self._facts[item].owner
-        run = way[-2:]
-        if owner is None or len(run) < 2 or any(self._facts[i].owner != owner for i in run):
+        first = way.before
+        if owner is None or first is None:
             return way
-        return way[:-1]
+        run = (way.item, first.item)
+        return first if all(self._facts[other].owner == owner for other in run) else way
 
 
 def _sure(walked: Walked) -> Walked:
