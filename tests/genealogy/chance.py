@@ -25,6 +25,11 @@ _KINDS: Final = (
     *("weld",) * 2,
     "cut",
     "split",
+    *("fill",) * 3,
+    *("tap",) * 3,
+    *("top",) * 2,
+    "pour",
+    "empty",
     *("pack",) * 2,
     "unpack",
     *("start",) * 2,
@@ -59,7 +64,7 @@ class Chance:
             f"{scheme}:{part}:{text}"
             for scheme, part, text in self.plant.rows(
                 "SELECT t.scheme, t.code, i.text FROM item i JOIN type t ON t.id=i.type"
-                " ORDER BY i.id"
+                " WHERE i.state_of IS NULL ORDER BY i.id"
             )
         ]
 
@@ -91,6 +96,17 @@ class Chance:
                 self._take("transform", minute, inputs=inputs, outputs=outputs)
             case "split":
                 self._take(kind, minute, lot=lot, child=self._new())
+            case "fill":
+                self._take(kind, minute, container=box, lot=lot, quantity="3 KGM")
+            case "tap":
+                self._take("consume", minute, item=unit, lot=box, quantity="0.5 KGM")
+            case "top":
+                target, source = random.sample((*LOTS, box), 2)
+                self._take("fill", minute, container=target, lot=source)
+            case "pour":
+                self._take("transfer", minute, source=BOXES[0], target=BOXES[1], quantity="1 KGM")
+            case "empty":
+                self._take(kind, minute, container=box)
             case "pack" | "unpack":
                 self._take(kind, minute, container=box, item=random.choice((unit, *BOXES)))
             case "start" | "complete":

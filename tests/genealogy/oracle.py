@@ -14,13 +14,13 @@ ALWAYS: Span = (-FOREVER, FOREVER)
 
 
 def reached(
-    edges: Iterable[OracleEdge], root: str, *, up: bool, within: Span = ALWAYS
+    edges: Iterable[OracleEdge], begins: Iterable[str], *, up: bool, within: Span = ALWAYS
 ) -> dict[str, int]:
-    """Return the length of the shortest path that counts to every item, the root at 0: all paths
-    are tried, each with the instants that all of its edges share."""
+    """Return the length of the shortest path that counts to every item, where it begins at 0: all
+    paths are tried, each with the instants that all of its edges share."""
     known = list(edges)
-    depth = {root: 0}
-    level: set[tuple[str, Span]] = {(root, within)}
+    depth = dict.fromkeys(begins, 0)
+    level: set[tuple[str, Span]] = {(item, within) for item in depth}
     tried = set(level)
     length = 0
     while level:

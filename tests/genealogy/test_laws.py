@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.genealogy import oracle
 from tests.genealogy.chance import Chance
-from tests.store.oracle import edges, holding, states
+from tests.store.oracle import contents, edges, holding, states
 from tests.store.plant import instant
 from tracenode.models.answers import (
     GenealogyAnswer,
@@ -37,6 +37,32 @@ laws = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 chances = st.integers(0, 2**32).map(Random)
+
+
+class Brute:
+    """What brute force finds, as known at a position: as of a minute, or of all that happened."""
+
+    def __init__(self, chance: Chance, known: int, minute: float | None = None) -> None:
+        self.as_of = None if minute is None else instant(minute)
+        at = None if self.as_of is None else microseconds(self.as_of)
+        self.edges = edges(chance.told, known)
+        self._now = holding(self.edges, at)
+        self._then = self.edges if at is None else self._now
+        self._contents = contents(chance.told, known, at)
+
+    def made_of(self, item: str, *, ever: bool = False) -> dict[str, int]:
+        begins = self._contents.begins(item, up=True, ever=ever)
+        found = oracle.reached(self.edges if ever else self._now, begins, up=True)
+        return {**found, item: 0}
+
+    def used_in(self, item: str) -> dict[str, int]:
+        begins = self._contents.begins(item, up=False, ever=True)
+        return oracle.reached(self._then, begins, up=False)
+
+    def length(self, item: str, into: str) -> int | None:
+        ends = self._contents.begins(item, up=False, ever=True)
+        found = oracle.reached(self.edges, self._contents.begins(into, up=True, ever=True), up=True)
+        return min((depth for end, depth in found.items() if end in ends), default=None)
 
 
 def depths(asked: GenealogyAnswer) -> dict[str, int]:
@@ -97,27 +123,23 @@ def test_answers_are_what_brute_force_finds(random: Random) -> None:
         chance.step()
     for known in (None, random.randint(20, chance.plant.seq)):
         position = known or chance.plant.seq
-        expected = edges(chance.told, position)
         exist = states(chance.told, position).keys()
         for item in random.sample(sorted(exist), min(4, len(exist))):
-            now = holding(expected, None)
-            made = answer(connection, Ingredients(item=item, as_known_at=known))
-            assert depths(made) == oracle.reached(now, item, up=True)
+            for minute in (None, random.uniform(0, 45)):
+                brute = Brute(chance, position, minute)
+                common: dict[str, Any] = {"as_of": brute.as_of, "as_known_at": known}
+                made = answer(connection, Ingredients(item=item, **common))
+                assert depths(made) == brute.made_of(item)
+                used = answer(connection, WhereUsed(item=item, **common))
+                assert depths(used) == brute.used_in(item)
+            brute = Brute(chance, position)
             ever = answer(connection, Ingredients(item=item, ever=True, as_known_at=known))
-            assert depths(ever) == oracle.reached(expected, item, up=True)
-            used = answer(connection, WhereUsed(item=item, as_known_at=known))
-            assert depths(used) == oracle.reached(expected, item, up=False)
-            then = instant(random.uniform(0, 45))
-            at = holding(expected, microseconds(then))
-            made = answer(connection, Ingredients(item=item, as_of=then, as_known_at=known))
-            assert depths(made) == oracle.reached(at, item, up=True)
-            used = answer(connection, WhereUsed(item=item, as_of=then, as_known_at=known))
-            assert depths(used) == oracle.reached(at, item, up=False)
+            assert depths(ever) == brute.made_of(item, ever=True)
             for into in random.sample(sorted(exist), min(3, len(exist))):
                 path = answer(connection, PathBetween(item=item, into=into, as_known_at=known))
-                length = oracle.reached(expected, into, up=True).get(item)
+                length = brute.length(item, into)
                 assert len(path.items) == (0 if length is None else length + 1)
-                assert oracle.steps(expected, list(path.items))
+                assert oracle.steps(brute.edges, list(path.items))
 
 
 @laws
@@ -128,7 +150,10 @@ def test_ingredients_and_where_used_are_inverse(random: Random) -> None:
     for _ in range(25):
         chance.step()
     then = random.choice((None, instant(random.uniform(0, 40))))
-    exist = states(chance.told, chance.plant.seq).keys()
+    # A unit and a content stand for themselves; a question about a lot begins at its contents.
+    held = contents(chance.told, chance.plant.seq, None).of.items()
+    exist = {state for owner, content in held for state in content.states if state != owner}
+    exist |= {i for i in states(chance.told, chance.plant.seq) if i.startswith("sn:")}
     into: set[tuple[str, str]] = set()
     out_of: set[tuple[str, str]] = set()
     for item in exist:
@@ -155,9 +180,11 @@ def test_recall_counts_the_same_in_memory_and_in_sql(random: Random) -> None:
         whole = answer(connection, question)
         expected = edges(chance.told, position)
         if then is None:
-            affected = oracle.reached(expected, item, up=False).keys() - {item}
+            begins = contents(chance.told, position, None).begins(item, up=False, ever=True)
+            reached = oracle.reached(expected, begins, up=False)
+            affected = {hit.partition("~s")[0] for hit in reached} - {item}
             assert whole.affected == len(affected)
-            holds = oracle.reached(holding(expected, None), item, up=False).keys()
+            holds = oracle.reached(holding(expected, None), begins, up=False).keys()
             gone = {hit.item for hit in whole.hits if hit.mark is HitMark.Removed}
             assert gone == {hit.item for hit in whole.hits} - holds
             for hit in whole.hits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from tests.store.oracle_contents import Contents
@@ -57,12 +57,18 @@ def edges(told: Iterable[Told], known: int) -> set[OracleEdge]:
     return edges_and_contents(told, known)[0]
 
 
+def contents(told: Iterable[Told], known: int, at: int | None) -> Contents:
+    """Return what is in lots and containers at an instant; None: by all that happened."""
+    begun = [replace(t, event=None) if at is not None and at < t.at else t for t in told]
+    return edges_and_contents(begun, known)[1]
+
+
 def edges_and_contents(told: Iterable[Told], known: int) -> tuple[set[OracleEdge], Contents]:
     """Return the edges, and what is in lots and containers in the end."""
     found: list[OracleEdge] = []
     facts = valid(told, known)
-    contents = Contents()
-    contents.begin(t.event for t in facts if t.event is not None)
+    held = Contents()
+    held.begin(t.event for t in facts if t.event is not None)
     inside: dict[tuple[str, str], tuple[str, int]] = {}
 
     def out(relation: str, part: str, at: int, parent: str | None) -> None:
@@ -77,10 +83,10 @@ def edges_and_contents(told: Iterable[Told], known: int) -> tuple[set[OracleEdge
 
     for t in facts:
         assert t.event is not None
-        used = {item: contents.drawn_from(item) for item in inputs(t.event)}
-        contents.tell(t.event, t.seq, t.at)
+        used = {item: held.drawn_from(item) for item in inputs(t.event)}
+        held.tell(t.event, t.seq, t.at)
         for output, input_ in pairs(t.event):
-            into = contents.made.get((output, t.seq), output)
+            into = held.made.get((output, t.seq), output)
             found.append((into, used[input_], t.at, FOREVER))
         match t.event:
             case Assemble(parent=parent, part=part):
@@ -97,8 +103,8 @@ def edges_and_contents(told: Iterable[Told], known: int) -> tuple[set[OracleEdge
             case _:
                 pass
     found.extend((parent, part, at, FOREVER) for (_, part), (parent, at) in inside.items())
-    found.extend((new, before, at, FOREVER) for new, before, at in contents.into)
-    return {edge for edge in found if edge[2] < edge[3]}, contents
+    found.extend((new, before, at, FOREVER) for new, before, at in held.into)
+    return {edge for edge in found if edge[2] < edge[3]}, held
 
 
 def pairs(event: TraceEvent) -> list[tuple[str, str]]:

@@ -34,7 +34,8 @@ class Content:
     node: str | None
     place: bool
     drawn: bool = False
-    states: int = 0
+    states: tuple[str, ...] = ()
+    """All contents that it had, the oldest first; of a lot without any the lot itself was it."""
     come: Decimal = Decimal(0)
     gone: Decimal = Decimal(0)
     unknown: int = 0
@@ -95,6 +96,18 @@ class Contents:
         content.drawn = True
         return content.node or owner
 
+    def begins(self, item: str, *, up: bool, ever: bool) -> set[str]:
+        """Return where a question about an item begins: what went into it at its latest content,
+        with `ever` at all; what it went into at all and itself."""
+        content = self.of.get(item)
+        if content is None:
+            return {item}
+        if ever or not up:
+            return {item, *content.states}
+        if not content.place:
+            return {content.states[-1] if content.states else item}
+        return {item} if content.node is None else {item, content.node}
+
     def tell(self, event: TraceEvent, seq: int, at: int) -> None:
         """Take the next event; what it draws from must be asked for before."""
         match event:
@@ -115,7 +128,9 @@ class Contents:
                 self._put(target, seq, at, quantity)
                 self._count(target, quantity, come=1)
             case Empty(container=owner):
-                self.of[owner] = Content(None, self._get(owner).place, states=1)
+                before = self._get(owner)
+                itself = () if before.place or before.states else (owner,)
+                self.of[owner] = Content(None, before.place, states=(*before.states, *itself))
             case Adjust(lot=owner, quantity=quantity):
                 self._count(owner, quantity, come=1)
             case Load(lot=lot):
@@ -136,4 +151,4 @@ class Contents:
         if content.node is not None:
             self.into.append((state, content.node, at))
             self.carried[state, content.node] = content.left
-        content.node, content.states = state, content.states + 1
+        content.node, content.states = state, (*content.states, state)
