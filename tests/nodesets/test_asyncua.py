@@ -16,6 +16,7 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import extensionobject_from_binary, extensionobject_to_binary
 
 from tests.nodesets.parsed import NODESET, URI, Nodeset
+from tracenode.models.analysis import CauseKind
 from tracenode.models.evaluation import Action, Evaluation
 from tracenode.models.genealogy import Direction, EdgeQuality, HitMark, Relation
 from tracenode.models.items import ItemKind, ItemState
@@ -35,6 +36,7 @@ ENUMERATIONS: dict[str, type[IntEnum]] = {
     "TraceActionEnum": Action,
     "TraceDeviceStateEnum": DeviceState,
     "TraceStatusEnum": TraceStatus,
+    "TraceCauseKindEnum": CauseKind,
 }
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
