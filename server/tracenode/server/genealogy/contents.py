@@ -125,7 +125,7 @@ def held_sql(point: Lens) -> str:
     array."""
     return (
         "SELECT json_group_array(i.id) FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value"
-        f" WHERE i.state_of IS NOT NULL AND {in_owner('i', point)}"
+        f" WHERE (i.state_of+0*j.value) IS NOT NULL AND {in_owner('i', point)}"
     )
 
 

@@ -128,7 +128,9 @@ class Inputs:
 
 _LOTS: Final = f"""
 SELECT json_group_array(i.id) FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value
-CROSS JOIN type y ON y.id=i.type WHERE y.cls={ItemKind.Lot:d} AND i.state_of IS NULL"""
+CROSS JOIN type y ON y.id=i.type
+WHERE y.cls+0*i.id={ItemKind.Lot:d} AND (i.state_of+0*j.value) IS NULL"""
+"""Conditions over two tables, for the reason that `believed` says."""
 
 
 @cache
