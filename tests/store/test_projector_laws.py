@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.laws.holdings import Content
 from tests.store import oracle
 from tests.store.oracle import Told
-from tests.store.oracle_contents import Content
 from tests.store.plant import Plant, believed_intervals, instant, misremembered
 from tracenode.models.events import Correct, Hold, Register, TraceEvent, Void, parse_event
 from tracenode.models.receipts import Receipt

@@ -49,17 +49,19 @@ class Content:
 
 @dataclass
 class Contents:
-    """`into` are (new content, what came in or was there before, event time); `carried` is how much
-    was carried over from one content to the next."""
+    """`into` are (new content, the one before, event time, position); `carried` is how much was
+    carried over from one content to the next."""
 
     of: dict[str, Content] = field(default_factory=dict)
-    into: list[tuple[str, str, int]] = field(default_factory=list)
+    into: list[tuple[str, str, int, int]] = field(default_factory=list)
     carried: dict[tuple[str, str], Decimal | None] = field(default_factory=dict)
     made: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def begin(self, events: Iterable[TraceEvent]) -> None:
         """What lots are booked with is there from the beginning."""
         for event in events:
+            for stand_in in event.placeholders:
+                self._come(stand_in, None)
             match event:
                 case Register(item=item, quantity=quantity) | Receive(item=item, quantity=quantity):
                     self._come(item, quantity)
@@ -149,6 +151,6 @@ class Contents:
             return
         state = self.made[owner, seq] = f"{owner}~s{seq}"
         if content.node is not None:
-            self.into.append((state, content.node, at))
+            self.into.append((state, content.node, at, seq))
             self.carried[state, content.node] = content.left
         content.node, content.states = state, (*content.states, state)
