@@ -50,7 +50,7 @@ def recall_scope(reading: Reading, question: RecallScope) -> RecallAnswer:
     walked = search(reading, origin, moment, span, question, up=False)
     outcome = Outcome(reading, walked, facts_of(reading, walked.depth, moment), moment)
     census = None
-    if walked.omitted and not walked.unseen and question.max_depth is None:
+    if walked.truncated and question.max_depth is None:
         census = recall.counted()
     return recall.answer(census or census_of(reading, outcome, moment), outcome)
 
@@ -77,6 +77,7 @@ class _Recall:
         """Count in SQLite; None past the deadline."""
         try:
             with self._reading.until(self._ends):
+                self._reading.check()
                 return count(self._reading, self._origin, self._moment, self._span)
         except OutOfTime:
             return None
