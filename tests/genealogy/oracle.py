@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from tests.store.oracle import FOREVER, OracleEdge
 
-__all__ = ["reached", "steps"]
+__all__ = ["reached", "runs", "steps"]
 
 Span = tuple[int, int]
 ALWAYS: Span = (-FOREVER, FOREVER)
@@ -50,3 +50,24 @@ def steps(edges: Iterable[OracleEdge], path: list[str]) -> bool:
             if (out, in_) == (output, input_) and max(span[0], at) < min(span[1], until)
         }
     return bool(spans)
+
+
+def runs(edges: Iterable[OracleEdge]) -> set[OracleEdge]:
+    """Return an edge for every run of contents of one lot or container: a reason names only its
+    first and its last."""
+    found = {edge for edge in edges if _owner(edge[0]) == _owner(edge[1])}
+    while (
+        longer := {
+            (output, first, max(at, before), min(until, ended))
+            for output, middle, at, until in found
+            for last, first, before, ended in found
+            if last == middle
+        }
+        - found
+    ):
+        found |= longer
+    return found
+
+
+def _owner(item: str) -> str:
+    return item.partition("~s")[0]
