@@ -28,10 +28,16 @@ REFERENCE_TYPES = (
         "HasGenealogyRelation",
     ),
     ReferenceType(
-        "PackedIn", "Packs", "From an item to the container it is in.", "HasGenealogyRelation"
+        "PackedIn",
+        "Packs",
+        "From an item to the container it is in now; from a content to the container or lot.",
+        "HasGenealogyRelation",
     ),
     ReferenceType(
-        "CarriedBy", "Carries", "From an item to the carrier or tag.", "HasGenealogyRelation"
+        "CarriedBy",
+        "Carries",
+        "From a content to the container or lot it is or was in; from an item to its carrier.",
+        "HasGenealogyRelation",
     ),
     ReferenceType(
         "Replaces", "ReplacedBy", "From a part to the one it replaced.", "HasGenealogyRelation"

@@ -77,7 +77,12 @@ QUERIES = ObjectType(
                 Field("Direction", "Int32", "Number of TraceDirectionEnum."),
                 AS_OF,
                 AS_KNOWN_AT,
-                Field("MinShare", "Double", "Leave out what is less than this fraction; 0: none."),
+                Field(
+                    "MinShare",
+                    "Double",
+                    "Of where-used: leave out items of which less than this fraction, from 0 to 1, "
+                    "comes from the item; unknown shares stay.",
+                ),
                 MAX_DEPTH,
                 Field("MaxNodes", "UInt32", "Items to give at most; 0 is the server's limit."),
             ),
@@ -146,10 +151,20 @@ QUERIES = ObjectType(
         ),
         _query(
             "QueryJson",
-            "Any of these questions by name, for clients that know only strings.",
+            "A question by name, for clients that know only strings.",
             (
-                Field("Name", "String", "Name of the question, such as TraceIngredients."),
-                Field("ArgumentsJson", "String", "Its arguments as a JSON object, by name."),
+                Field(
+                    "Name",
+                    "String",
+                    "TraceIngredients, TraceWhereUsed, PathBetween, RecallScope, GetHistory, "
+                    "GetItem, CommonCauses, MassBalance, TimeWindow, CompareToBom, Coverage or "
+                    "Impact.",
+                ),
+                Field(
+                    "ArgumentsJson",
+                    "String",
+                    "The arguments of that method as a JSON object, by name.",
+                ),
             ),
             (Field("Json", "String", "Its answer as JSON."),),
         ),

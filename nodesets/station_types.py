@@ -182,7 +182,9 @@ METHODS = (
         "UnloadMaterial",
         "Take the lot off a slot.",
         SLOT_NAME,
-        Field("RemainingQuantity", "Double", "What is left, in the unit of the lot; below 0: unknown."),
+        Field(
+            "RemainingQuantity", "Double", "What is left, in the unit of the lot; below 0: unknown."
+        ),
         rule=Rule.OPTIONAL,
     ),
     _booking(

@@ -147,7 +147,9 @@ def test_edges_are_met_by_the_index_of_their_direction(asked: Overheard) -> None
         for use in re.findall(r"^SEARCH e USING (.*)$", plan, re.MULTILINE):
             met.add(use)
             assert re.match(
-                r"(PRIMARY KEY \(dst=\?|(COVERING )?INDEX edge(_past|_was)?_out \(src=\?)", use
+                r"(PRIMARY KEY \(dst=\?|(COVERING )?INDEX edge(_past|_was)?_out \(src=\?"
+                r"|INDEX edge_(install|contain) \(src=\?)",
+                use,
             ), f"{sql}\n{plan}"
     assert len(met) > 4
 

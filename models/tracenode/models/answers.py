@@ -87,9 +87,11 @@ class Ingredients(Question):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhereUsed(Question):
     """Where the item went: ever, unless `as_of` is given (SEMANTICS S7). With `ever` and `as_of`,
-    all that had begun by then."""
+    all that had begun by then. With `min_share`, from 0 to 1, items are left out of which a smaller
+    fraction comes from it; those whose share is unknown stay (SEMANTICS S9)."""
 
     ever: bool = False
+    min_share: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +309,7 @@ class ItemView:
     part_of: str | None = None
     made_from: tuple[str, ...] = ()
     packed_in: str | None = None
+    """The container that it is in; of a content, the lot or container that it is in (S5)."""
     replaces: tuple[str, ...] = ()
 
 

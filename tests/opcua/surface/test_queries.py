@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from asyncua.client.client import Client
 from asyncua.ua.status_codes import StatusCodes
 
 from tests.opcua.surface.plant import Plant, call, outputs
-from tracenode.models.answers import Ingredients, canonical
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.events import Assemble, Complete, Consume, Start
 from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
@@ -170,60 +168,8 @@ async def test_a_history_in_arrays_and_in_records(client: Client, product: Produ
     assert [record.EventSequence for record in records] == sequences[1:3]
 
 
-@pytest.mark.parametrize("name", ["ingredients", "TraceIngredients"])
-async def test_any_question_as_json(
-    plant: Plant, client: Client, product: Product, name: str
-) -> None:
-    head = plant.trace.head.seq
-    arguments = {"item": product.pump, "as_known_at": head}
-    text, _, status = await outputs(client, Q, "QueryJson", name, json.dumps(arguments))
-    assert status == S.Ok
-    question = Ingredients(item=product.pump, as_known_at=head)
-    assert text.encode() == canonical(await plant.trace.ask(question))
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("genealogy", "{}"),
-        ("ingredients", "{"),
-        ("ingredients", "[]"),
-        ("ingredients", "{}"),
-        ("ingredients", '{"item": "A", "colour": "red"}'),
-        ("ingredients", '{"item": "A", "as_of": "yesterday"}'),
-        ("ingredients", '{"item": "A", "max_depth": "deep"}'),
-    ],
-)
-async def test_json_that_is_no_question(client: Client, name: str, arguments: str) -> None:
-    answer = await outputs(client, Q, "QueryJson", name, arguments)
-    assert answer[2] == S.MalformedRequest, answer
-
-
 async def test_numbers_of_words_are_checked(client: Client, product: Product) -> None:
     asked = (product.pump, 3, NO_TIME, u64(0), 0.0, u16(0), u32(0))
     result = await call(client, Q, "QueryGenealogy", *asked)
     assert result.StatusCode.value == StatusCodes.BadInvalidArgument
     assert result.InputArgumentResults[1].value == StatusCodes.BadOutOfRange
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "asked"),
-    [
-        ("TraceIngredients", {"MaxDepth": 1, "MaxItems": 0}, {"max_depth": 1}),
-        ("TraceIngredients", {"MaxDepth": 0, "MaxItems": 2}, {"max_nodes": 2}),
-        ("RecallScope", {"AsOf": None, "AsKnownAt": 0, "MaxItems": 0}, {"limit": 0}),
-        ("GetHistory", {"Offset": 1, "MaxRecords": 2}, {"offset": 1, "limit": 2}),
-    ],
-)
-async def test_questions_as_json_take_the_names_of_the_methods(
-    client: Client,
-    product: Product,
-    name: str,
-    arguments: dict[str, object],
-    asked: dict[str, object],
-) -> None:
-    own = json.dumps({"item": product.pump, **asked})
-    methods = json.dumps({"ItemId": product.pump, **arguments})
-    answers = [await outputs(client, Q, "QueryJson", name, given) for given in (own, methods)]
-    assert answers[0] == answers[1]
-    assert answers[0][2] == S.Ok

@@ -56,12 +56,12 @@ def origin_of(reading: Reading, item: int, moment: Moment, span: Span, *, up: bo
         return Origin(item, (item, *(start for starts in same for start in starts)))
     if owner is not None or ItemKind(kind) not in (ItemKind.Lot, ItemKind.Container):
         return Origin(item, (item,))
+    if up and span is not Span.Ever and ItemKind(kind) is ItemKind.Container:
+        return Origin(item, (item, *contents(reading, item, moment, moment.point)))
     states = contents(reading, item, moment, Span.Begun)
     if not up or span is Span.Ever:
         return Origin(item, (item, *states))
-    if ItemKind(kind) is ItemKind.Lot:
-        return Origin(item, (states[-1] if states else item,))
-    return Origin(item, (item, *contents(reading, item, moment, moment.point)))
+    return Origin(item, (states[-1] if states else item,))
 
 
 def owner_of(reading: Reading, item: int) -> int:

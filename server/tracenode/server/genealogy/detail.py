@@ -13,10 +13,11 @@ from tracenode.models.genealogy import Relation
 from tracenode.models.quantities import Quantity
 from tracenode.server.genealogy.believed import Lens, interval_sources, lens_of
 from tracenode.server.genealogy.closure import Link, links_of
-from tracenode.server.genealogy.contents import origin_of
+from tracenode.server.genealogy.contents import held_now, origin_of
 from tracenode.server.genealogy.facts import Fact, facts_of
 from tracenode.server.genealogy.holds import held
 from tracenode.server.genealogy.moment import Moment, Span, moment_of
+from tracenode.server.genealogy.placements import placements
 from tracenode.server.store.journal import from_microseconds
 from tracenode.server.store.known import number_of
 from tracenode.server.store.snapshot import Reading
@@ -44,9 +45,7 @@ def item_detail(reading: Reading, question: ItemDetail) -> ItemAnswer:
     origin = origin_of(reading, item, moment, moment.point, up=True)
     made = sorted({item, *origin.starts})
     inputs = links_of(reading, made, moment, moment.point, up=True)
-    came = links_of(
-        reading, [item], moment, Span.Ever, up=False, relations=(Relation.Install, Relation.Contain)
-    )
+    came = placements(reading, item, moment)
     outputs = [link for link in came if _standing(link, moment)]
     facts = facts_of(
         reading,
@@ -69,7 +68,8 @@ def item_detail(reading: Reading, question: ItemDetail) -> ItemAnswer:
         parts=_inputs(inputs, facts, Relation.Install),
         part_of=next(iter(_outputs(outputs, facts, Relation.Install)), None),
         made_from=_inputs(inputs, facts, Relation.Consume, Relation.Transform),
-        packed_in=next(iter(_outputs(outputs, facts, Relation.Contain)), None),
+        packed_in=next(iter(_outputs(outputs, facts, Relation.Contain)), None)
+        or _holder(reading, item, fact, moment),
         replaces=_replaced(reading, came, fact.public),
     )
     return ItemAnswer(root=fact.public, view=view, statement=moment.statement())
@@ -81,6 +81,13 @@ def _inputs(links: list[Link], facts: dict[int, Fact], *relations: Relation) -> 
 
 def _outputs(links: list[Link], facts: dict[int, Fact], *relations: Relation) -> tuple[str, ...]:
     return _each((link.at, facts[link.dst]) for link in links if link.relation in relations)
+
+
+def _holder(reading: Reading, item: int, fact: Fact, moment: Moment) -> str | None:
+    """The lot or container whose content the item is at the moment."""
+    if fact.owner is None or not held_now(reading, [item], moment):
+        return None
+    return facts_of(reading, [fact.owner], moment)[fact.owner].public
 
 
 def _each(found: Iterable[tuple[int, Fact]]) -> tuple[str, ...]:

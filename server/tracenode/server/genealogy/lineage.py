@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tracenode.models.answers import GenealogyAnswer, Ingredients, WhereUsed
+from tracenode.models.errors import MalformedRequest
 from tracenode.models.genealogy import Direction, EdgeQuality
 from tracenode.server.genealogy.closure import Link
 from tracenode.server.genealogy.contents import origin_of
@@ -15,7 +17,7 @@ from tracenode.server.genealogy.moment import Moment, Span, moment_of
 from tracenode.server.genealogy.placeholders import unidentified
 from tracenode.server.genealogy.rendering import edges_of, nodes_of, place_of
 from tracenode.server.genealogy.search import search
-from tracenode.server.genealogy.shares import portions
+from tracenode.server.genealogy.shares import portions, shares
 from tracenode.server.genealogy.walk import Walked
 from tracenode.server.store.known import number_of
 from tracenode.server.store.snapshot import Reading
@@ -45,6 +47,9 @@ def used_span(moment: Moment, *, ever: bool) -> Span:
 
 def where_used(reading: Reading, question: WhereUsed) -> GenealogyAnswer:
     """Answer where an item went: ever, unless `as_of` alone is given."""
+    least = question.min_share
+    if least is not None and not 0 <= least <= 1:
+        raise MalformedRequest("min_share", "from 0 to 1", str(least))
     moment = moment_of(reading, question)
     root = number_of(reading.connection, question.item, moment.as_of, moment.known)
     span = used_span(moment, ever=question.ever)
@@ -53,6 +58,10 @@ def where_used(reading: Reading, question: WhereUsed) -> GenealogyAnswer:
     facts = facts_of(reading, walked.depth, moment)
     outcome = Outcome(reading, walked, facts, moment)
     frontier = {*outcome.open_ends(), *walked.cut}
+    if least is not None:
+        known = shares(reading, origin, list(walked.depth), moment, span)
+        slight = {item for item, share in known.items() if share is not None and share < least}
+        walked, frontier = _without(walked, slight), frontier - slight
     return _answer(
         reading,
         moment,
@@ -62,6 +71,14 @@ def where_used(reading: Reading, question: WhereUsed) -> GenealogyAnswer:
         direction=Direction.WhereUsed,
         frontier=frontier,
         outcome=outcome,
+    )
+
+
+def _without(walked: Walked, items: set[int]) -> Walked:
+    return replace(
+        walked,
+        depth={item: depth for item, depth in walked.depth.items() if item not in items},
+        links=[link for link in walked.links if items.isdisjoint((link.src, link.dst))],
     )
 
 

@@ -136,7 +136,9 @@ class EdgeTables:
 
     def identity(self, connection: sqlite3.Connection, placeholder: int) -> list[Row]:
         """Return the edge of what a placeholder turned out to be; nothing for any other item."""
-        found = connection.execute(f"SELECT {_OPEN} FROM edge WHERE dst=? AND rel=6", (placeholder,))
+        found = connection.execute(
+            f"SELECT {_OPEN} FROM edge WHERE dst=? AND rel=6", (placeholder,)
+        )
         return [Row(row[:4], row[4:9], INF, 0, row[9]) for row in found]
 
     def row(self, connection: sqlite3.Connection, key: Key) -> Row | None:

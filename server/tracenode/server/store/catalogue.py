@@ -27,8 +27,9 @@ from tracenode.server.store.journal import (
     head_of,
     record_of,
 )
+from tracenode.server.store.known import number_of_id
 from tracenode.server.store.master import master_data
-from tracenode.server.store.resolve import lookup, public_id
+from tracenode.server.store.resolve import public_id
 from tracenode.server.store.schema import INF
 
 __all__ = ["Catalogue", "StationState", "completion_in", "records_at", "sequences_of"]
@@ -50,6 +51,11 @@ WHERE src=:item AND dst>:after AND rel & 15 IN ({numbers}) ORDER BY dst LIMIT :l
 _INPUTS: Final = """
 SELECT DISTINCT src FROM edge
 WHERE dst=:item AND src>:after AND rel & 15 IN ({numbers}) ORDER BY src LIMIT :limit"""
+_CONTENTS: Final = """
+SELECT at, ev, state FROM content WHERE item=:item AND state<>:item AND (at,ev)<(:at,:ev)
+ORDER BY at DESC, ev DESC LIMIT :limit"""
+_CONTENT_NOW: Final = """
+SELECT state, until FROM content WHERE item=? ORDER BY at DESC, ev DESC LIMIT 1"""
 _JOINED: Final = "SELECT 1 FROM edge WHERE dst=? AND src=? AND rel & 15 IN ({numbers}) LIMIT 1"
 _REPLACED: Final = """
 SELECT j.body FROM edge_past e INDEXED BY edge_past_out CROSS JOIN journal j
@@ -112,9 +118,12 @@ class Catalogue:
 
     # -------------------------------------------------------------- items
     def has_item(self, public: str) -> bool:
-        """True where an item of exactly this public id is registered."""
+        """True where an item of exactly this public id is registered; a content state is none."""
         identity = Identity.parse(public)
-        return identity is not None and self.read(lambda c: lookup(c, identity) is not None)
+        return identity is not None and not identity.state and self._exists(public)
+
+    def _exists(self, public: str) -> bool:
+        return self.read(lambda connection: number_of_id(connection, public)) is not None
 
     def items_of(self, part: str, after: str | None, limit: int) -> list[str]:
         """Return the public ids of the items of a part; `after` is one of them."""
@@ -137,25 +146,55 @@ class Catalogue:
         """Return (key, public id) of what irrevocably went into an item."""
         return self._others(_INPUTS, _IRREVOCABLE, public, after, limit)
 
+    def packed(self, public: str, after: str | None, limit: int) -> list[tuple[str, str]]:
+        """Return (key, public id) of what is in a container or lot now: its content first, then
+        what is packed in it."""
+        packed = self._others(_INPUTS, (Relation.Contain,), public, after, limit)
+        content = self._content_now(public) if after is None else None
+        return packed if content is None else [("0", content), *packed[: limit - 1]]
+
     def contents(self, public: str, after: str | None, limit: int) -> list[tuple[str, str]]:
-        """Return (key, public id) of what is packed in a container now."""
-        return self._others(_INPUTS, (Relation.Contain,), public, after, limit)
+        """Return (key, public id) of all contents that a container or lot has had, the latest
+        first (SEMANTICS S5)."""
+        at, _, ev = (after or f"{INF} {INF}").partition(" ")
+
+        def found(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+            given = {"item": number_of_id(connection, public), "at": int(at), "ev": int(ev)}
+            rows = connection.execute(_CONTENTS, {**given, "limit": limit}).fetchall()
+            return [(f"{at} {ev}", public_id(connection, state)) for at, ev, state in rows]
+
+        return self.read(found)
 
     def is_derived(self, output: str, input_: str) -> bool:
         """True where `input_` irrevocably went into `output`."""
         return self._joined(output, input_, _IRREVOCABLE)
 
     def is_packed(self, item: str, container: str) -> bool:
-        """True where an item is packed in a container now."""
-        return self._joined(container, item, (Relation.Contain,))
+        """True where an item is packed in a container, or is a content that is in its container or
+        lot, now."""
+        joined = self._joined(container, item, (Relation.Contain,))
+        return joined or self._content_now(container) == item
+
+    def is_content(self, item: str, owner: str) -> bool:
+        """True where an item is a content that a container or lot has had."""
+        return item.rpartition("~s")[0] == owner and self._exists(item)
+
+    def _content_now(self, public: str) -> str | None:
+        def found(connection: sqlite3.Connection) -> str | None:
+            item = number_of_id(connection, public)
+            row = connection.execute(_CONTENT_NOW, (item,)).fetchone()
+            if row is None or row[1] < INF or row[0] == item:
+                return None
+            return public_id(connection, row[0])
+
+        return self.read(found)
 
     def replaced_by(self, public: str) -> list[str]:
         """Return the parts that came in the place of a part, in the order of the exchanges."""
-        identity = Identity.parse(public)
 
         def found(connection: sqlite3.Connection) -> list[str]:
-            item = None if identity is None else lookup(connection, identity)
-            rows = [] if item is None else connection.execute(_REPLACED, (item.id,)).fetchall()
+            item = number_of_id(connection, public)
+            rows = connection.execute(_REPLACED, (item,)).fetchall()
             said = [json.loads(body)["f"] for (body,) in rows]
             return [fields["new_part"] for fields in said if fields.get("old_part") == public]
 
@@ -205,15 +244,11 @@ class Catalogue:
         return self.read(lambda connection: connection.execute(sql, parameters).fetchall())
 
     def _joined(self, output: str, input_: str, relations: Sequence[Relation]) -> bool:
-        ends = Identity.parse(output), Identity.parse(input_)
         query = _JOINED.format(numbers=_numbers(relations))
 
         def found(connection: sqlite3.Connection) -> bool:
-            numbers = [None if end is None else lookup(connection, end) for end in ends]
-            if numbers[0] is None or numbers[1] is None:
-                return False
-            given = (numbers[0].id, numbers[1].id)
-            return connection.execute(query, given).fetchone() is not None
+            ends = [number_of_id(connection, public) for public in (output, input_)]
+            return connection.execute(query, ends).fetchone() is not None
 
         return self.read(found)
 
@@ -228,11 +263,8 @@ class Catalogue:
         query = sql.format(numbers=_numbers(relations))
 
         def found(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-            identity = Identity.parse(public)
-            item = None if identity is None else lookup(connection, identity)
-            if item is None:
-                return []
-            given = {"item": item.id, "after": int(after or 0), "limit": limit}
+            item = number_of_id(connection, public)
+            given = {"item": item, "after": int(after or 0), "limit": limit}
             rows = connection.execute(query, given).fetchall()
             return [(str(number), public_id(connection, number)) for (number,) in rows]
 

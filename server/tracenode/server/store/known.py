@@ -18,7 +18,7 @@ from tracenode.server.store.resolve import (
 from tracenode.server.store.scanned import meaning_of
 from tracenode.server.store.schema import INF
 
-__all__ = ["number_of"]
+__all__ = ["number_of", "number_of_id"]
 
 _KNOWN: Final = """
 (EXISTS(SELECT 1 FROM life f WHERE f.item=i.id AND f.kf<=:k)
@@ -46,6 +46,20 @@ UNION SELECT i.id FROM alias_was a CROSS JOIN item i WHERE a.text=:text AND a.at
   AND a.kt>:k AND (a.until>:t OR a.uev>:k) AND i.id=a.item AND {_KNOWN}"""
 
 
+def number_of_id(
+    connection: sqlite3.Connection, public: str, known: int | None = None
+) -> int | None:
+    """Return the number of the item or content state of exactly this public id, as known at a
+    journal position (None: the head); None where there is none."""
+    identity = parsed(public)
+    if identity is None:
+        return None
+    sql = _BY_CONTENT if identity.state else _BY_IDENTITY
+    values = {"k": INF if known is None else known, **_parts(identity)}
+    row = connection.execute(sql, values).fetchone()
+    return None if row is None else int(row[0])
+
+
 def number_of(
     connection: sqlite3.Connection, text: str, at: int | None = None, known: int | None = None
 ) -> int:
@@ -59,12 +73,9 @@ def number_of(
         AmbiguousItem: several items had it.
     """
     asked = {"t": LATEST if at is None else at, "k": INF if known is None else known}
-    identity = parsed(text)
-    if identity is not None:
-        sql = _BY_CONTENT if identity.state else _BY_IDENTITY
-        row = connection.execute(sql, {**asked, **_parts(identity)}).fetchone()
-        if row is not None:
-            return int(row[0])
+    exact = number_of_id(connection, text, known)
+    if exact is not None:
+        return exact
     meaning = meaning_of(connection, text, asked["k"])
     texts = [checked_reference(possible) for possible in meaning.texts]
     meant = {
@@ -87,7 +98,7 @@ def number_of(
         return int(meant.pop())
     if meant:
         raise AmbiguousItem(text, sorted(public_id(connection, number) for number in meant))
-    if identity is None and meaning.texts == (text,):
+    if parsed(text) is None and meaning.texts == (text,):
         checked_text(text)
     raise UnknownItem(text)
 

@@ -39,9 +39,12 @@ MAX_PARTS: Final = 2_000
 
 
 def item_display(public: str) -> str:
-    """Return what people read: the part and the number."""
+    """Return what people read: the part and the number, of a content which one."""
     identity = Identity.parse(public)
-    return public if identity is None else f"{identity.part} {identity.text}"
+    if identity is None:
+        return public
+    content = f" (content {identity.state})" if identity.state else ""
+    return f"{identity.part} {identity.text}{content}"
 
 
 def master_display(key: str, data: Mapping[str, Any] | None) -> str:
@@ -54,7 +57,8 @@ class Items:
 
     An object has references to its parts and its parent (HasPart), its container (PackedIn), the
     parts it replaced, its material and the station where it is. What it was made from, what it went
-    into and what is packed in it are listed in pages.
+    into, what is in it now and all contents that it has had (Carries) are listed in pages. The
+    content of a container, or of a lot that was topped up, is an item of its own (SEMANTICS S5).
     """
 
     def __init__(
@@ -121,7 +125,8 @@ class Items:
         return node
 
     def listings(self, node_id: ua.NodeId) -> Sequence[Listing]:
-        """Return what the item was made from, what it went into, and what is packed in it."""
+        """Return what the item was made from, what it went into, what is in it, and the contents
+        that it has had."""
         public = item_of(str(node_id.Identifier).removeprefix("Item/"))
         if public is None:
             return ()
@@ -139,9 +144,15 @@ class Items:
                 forward=False,
             ),
             self._listing(
-                lambda after, limit: catalogue.contents(public, after, limit),
+                lambda after, limit: catalogue.packed(public, after, limit),
                 lambda target: catalogue.is_packed(target, public),
                 model_id("PackedIn"),
+                forward=False,
+            ),
+            self._listing(
+                lambda after, limit: catalogue.contents(public, after, limit),
+                lambda target: catalogue.is_content(target, public),
+                model_id("CarriedBy"),
                 forward=False,
             ),
         ]
@@ -170,6 +181,9 @@ class Items:
             links.append(self._link(view.part_of, part, forward=False))
         if view.packed_in is not None:
             links.append(self._link(view.packed_in, packed))
+        owner, content, _ = view.item.rpartition("~s")
+        if content:
+            links.append(self._link(owner, model_id("CarriedBy")))
         links += [self._link(target, replaces) for target in view.replaces]
         links += [
             self._link(target, replaces, forward=False)

@@ -195,6 +195,7 @@ def _edge(edge: Edge, sequence: int) -> Any:
             "Quality": int(edge.quality),
             "Quantity": math.nan if edge.quantity is None else float(edge.quantity),
             "UnitOfMeasure": "" if edge.quantity is None else edge.quantity.unit,
+            "Share": math.nan if edge.share is None else float(edge.share),
             "Position": edge.position,
             "StationId": edge.station,
             "ValidFrom": edge.valid_from,

@@ -13,7 +13,20 @@ from asyncua.ua.status_codes import StatusCodes
 from tracenode.drivers.driver import DriverStats
 from tracenode.drivers.supervisor import DeviceStatus
 from tracenode.models.config import Config
-from tracenode.models.events import Correct, Hold, Master, Release, Report, Void
+from tracenode.models.events import (
+    Consume,
+    Correct,
+    Empty,
+    Fill,
+    Hold,
+    Master,
+    Release,
+    Report,
+    Scrap,
+    Ship,
+    Transfer,
+    Void,
+)
 from tracenode.models.readings import Point, Reading, Scan
 from tracenode.models.receipts import Record
 from tracenode.server.nodeset_data import nodeset_path
@@ -30,6 +43,7 @@ from tracenode.server.opcua.surface.masters import ORGANIZES, ItemFolders, Maste
 from tracenode.server.opcua.surface.methods.limits import MAX_LISTED_ITEMS
 from tracenode.server.opcua.surface.slots import Slots
 from tracenode.server.opcua.surface.stations import Stations
+from tracenode.server.opcua.surface.telling import is_lot
 from tracenode.server.opcua.surface.tree import Members, Tree
 from tracenode.server.opcua.values import NewValue
 from tracenode.server.store.catalogue import Catalogue
@@ -44,6 +58,8 @@ DIAGNOSE_S: Final = 2.0
 """Between two looks at how the server is."""
 WIDE: Final = (Hold, Release, Void, Correct)
 """Events that change more items than they name."""
+REFILLING: Final = (Empty, Fill, Scrap, Ship, Transfer)
+"""Events that change the contents of what they name too."""
 
 
 class Surface:
@@ -226,6 +242,7 @@ class Surface:
     def _changed(self, records: Iterable[Record]) -> Iterator[ua.NodeId]:
         """Yield the ids of virtual nodes that may be others now."""
         items: dict[str, None] = {}
+        owners: set[str] = set()
         for record in records:
             if record.refusal is not None:
                 continue
@@ -238,8 +255,14 @@ class Surface:
             items.update(dict.fromkeys(named(event)))
             if record.item:
                 items[record.item] = None
+            if isinstance(event, REFILLING) or (isinstance(event, Consume) and is_lot(event.item)):
+                owners.update(str(item_id(item).Identifier) for item in named(event))
         for item in items:
             yield from self._items.nodes_of(item)
+        if owners:
+            for node_id in self._server.virtual.held():
+                if str(node_id.Identifier).rpartition("~s")[0] in owners:
+                    yield node_id
 
     def _master_nodes(self, event: Master) -> Iterator[ua.NodeId]:
         if event.kind == "order":

@@ -11,6 +11,7 @@ from tracenode.models.errors import InvalidIdentifier, MalformedRequest
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.event_parts import MAX_REFERENCE
 from tracenode.models.events import TraceEvent
+from tracenode.models.faults import expected_of
 from tracenode.models.quantities import Quantity
 from tracenode.models.receipts import Receipt, Requester
 from tracenode.server.opcua.gateway import CallContext
@@ -94,10 +95,8 @@ def built(kind: Callable[..., T], **fields: Any) -> T:
                 raise InvalidIdentifier(fault["input"], found) from e
             case "too_short", {"min_length": fewest, "actual_length": count}:
                 raise MalformedRequest(path, f"at least {fewest}", str(count)) from e
-            case _, {"error": error}:
-                expected = str(error)
             case _:
-                expected = fault["msg"]
+                expected = expected_of(fault)
         given_value = fault["input"]
         found = str(given_value) if isinstance(given_value, Quantity) else repr(given_value)[:60]
         raise MalformedRequest(path, expected, found) from e

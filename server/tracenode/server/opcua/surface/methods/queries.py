@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from tracenode.models.answers import (
@@ -40,7 +42,7 @@ from tracenode.server.opcua.surface.methods.limits import (
     QUESTION_TIME,
     limited,
 )
-from tracenode.server.opcua.surface.methods.questions import parse_question
+from tracenode.server.opcua.surface.methods.questions import question_of
 from tracenode.server.opcua.surface.structures import (
     genealogy_structure,
     item_structure,
@@ -165,8 +167,6 @@ class QueryMethods:
         max_depth: int | None,
         max_nodes: int | None,
     ) -> dict[str, object]:
-        if min_share:
-            raise MalformedRequest("MinShare", "0: shares are not computed yet", str(min_share))
         limit = limited(max_nodes, MAX_NODES)
         given: dict[str, Any] = {
             "item": reference(item_id),
@@ -176,10 +176,13 @@ class QueryMethods:
             "max_nodes": limit,
         }
         match Direction(direction or 0):
+            case Direction.Ingredients if min_share:
+                raise MalformedRequest("MinShare", "0 with Direction 0", str(min_share))
             case Direction.Ingredients:
                 answer: GenealogyAnswer = await self._ask(Ingredients(**given))
             case Direction.WhereUsed:
-                answer = await self._ask(WhereUsed(**given))
+                least = Decimal(repr(min_share)) if min_share else None
+                answer = await self._ask(WhereUsed(**given, min_share=least))
             case Direction.Both:
                 raise MalformedRequest("Direction", "0 Ingredients or 1 WhereUsed", "2 Both")
         positions = [edge.record for edge in answer.edges]
@@ -299,8 +302,9 @@ class QueryMethods:
     async def query_json(
         self, call: CallContext, *, name: str | None, arguments_json: str | None
     ) -> dict[str, object]:
-        question = parse_question(name or "", arguments_json or "{}", QUESTION_TIME)
-        return {"json": canonical(await self._trace.ask(question)).decode()}
+        answer = await self._ask(question_of(name or "", arguments_json or "{}"))
+        said = await asyncio.to_thread(canonical, answer)
+        return {"json": said.decode()}
 
     # -------------------------------------------------------------- shared
     def _ask(self, question: Asked) -> Awaitable[Any]:
