@@ -52,6 +52,16 @@ def test_a_share_that_is_not_known_is_unknown_never_nothing() -> None:
     assert recall(plant, "A", limit=0).shares_unknown == 0
 
 
+def test_of_nothing_no_share_is_known() -> None:
+    plant = Plant()
+    lots(plant, "A", "B")
+    plant.make("PUMP NOTHING", "PUMP SOME")
+    plant.ok("consume", item="NOTHING", lot="A", quantity="0 KGM")
+    plant.ok("consume", item="SOME", lot="A", quantity="0 KGM")
+    plant.ok("consume", item="SOME", lot="B", quantity="1 KGM")
+    assert shares(plant, "A") == {"NOTHING": "?", "SOME": "0"}
+
+
 def test_another_dimension_is_left_out_unless_the_suspect_came_in_it() -> None:
     plant = Plant()
     lots(plant, "A")

@@ -79,7 +79,11 @@ def _mean(coming: Iterable[tuple[Link, Share]], inputs: Inputs) -> Share:
     mean = Decimal(0)
     for link, share in coming:
         amount = inputs.amount(link)
-        if amount is not None and not amount.value:
+        if (
+            amount is not None
+            and not amount.value
+            and inputs.total(link.dst, amount.dimension) != 0
+        ):
             continue
         portion = _portion(link, inputs)
         if portion is None or share is None:
