@@ -178,6 +178,19 @@ async def test_a_void_and_a_correction_make_reports_stale(trace: Trace) -> None:
         }
 
 
+async def test_a_placeholder_that_is_identified_makes_a_report_stale(trace: Trace) -> None:
+    station = {"unknown_items": "placeholder"}
+    await book_soon(trace, "master", kind="station", key="OP", data=station)
+    await book_soon(trace, "consume", item="P1", lot="lot:STEEL:X", station="OP")
+    await book_soon(trace, "receive", item="X", material="STEEL")
+    await trace.issue(Ingredients(item="P1"), "P1", QUALITY)
+    async with reviewing(trace) as told:
+        real = {"placeholder": "lot:?:lot%3ASTEEL%3AX", "item": "lot:STEEL:X"}
+        identified = await book_soon(trace, "identify", **real)
+        await eventually(lambda: stales(told))
+        assert stales(told)[0].cause == identified.record
+
+
 async def test_an_answer_that_can_t_be_given_any_more_is_another(trace: Trace) -> None:
     made = await book_soon(trace, "register", item="P9", material="PUMP")
     await trace.issue(Ingredients(item="P9"), "P9", QUALITY)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from tracenode.models.errors import StoreError
-from tracenode.models.events import Correct, Master, Report, Stale, Void
+from tracenode.models.events import Correct, Identify, Master, Report, Stale, Void
 from tracenode.models.questions import parse_question
 from tracenode.models.receipts import Record, Requester
 from tracenode.server.store.reports import IssuedReport
@@ -23,8 +23,9 @@ RETRY_S: Final = 5.0
 _REVIEWER: Final = Requester("tracenode:review")
 _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
-_REVISIONS: Final = (Void, Correct, Master)
-"""Events that may change what is said of any time."""
+_REVISIONS: Final = (Void, Correct, Master, Identify)
+"""Events that may change what is said of any time: a placeholder always was what it turned out to
+be."""
 
 _log = logging.getLogger(__name__)
 
