@@ -279,3 +279,15 @@ def test_a_hold_on_a_tank_is_on_what_is_in_it(silo: Plant) -> None:
         "S": True,
         "T3": False,
     }
+
+
+def test_a_tank_is_on_hold_while_what_is_in_it_is(silo: Plant) -> None:
+    held = silo.ok("hold", item="T3", scope="where_used", reason="insects")
+    assert detail(silo, "S").on_hold
+    assert not detail(silo, "K").on_hold
+    silo.ok("empty", container="S")
+    assert not detail(silo, "S").on_hold
+    assert detail(silo, "S", silo.minute - 0.5).on_hold
+    silo.ok("fill", container="S", lot="T1", quantity="1 KGM")
+    silo.ok("release", hold=held.record, reason="none found")
+    assert not detail(silo, "S").on_hold

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from tracenode.models.genealogy import Relation
@@ -24,8 +24,9 @@ _REACHING = 1
 def held(reading: Reading, facts: dict[int, Fact], moment: Moment) -> set[int]:
     """Return those of the items that are on hold: by a hold on themselves, or on something that is
     in them whose hold reaches all that it went into, or that was at a station whose window is held.
-    What holds a lot or container holds all its contents, and what holds a placeholder the item that
-    it turned out to be."""
+    What holds a lot or container holds all its contents, what holds its content holds it, for that
+    is what would be drawn from it, and what holds a placeholder the item that it turned out to be.
+    """
     point = lens_of(moment, moment.point)
     holds, watched = reading.array(_standing_sql(point), moment.parameters)
     on_hold = {number for number, fact in facts.items() if fact.held}
@@ -33,11 +34,35 @@ def held(reading: Reading, facts: dict[int, Fact], moment: Moment) -> set[int]:
     roots = {item for item, scope in holds if scope == _REACHING}
     if not roots and not watched:
         return on_hold
-    above = reachable(reading, list(facts), moment, moment.point, up=True, limit=INF)
+    inside = _contents(reading, facts, moment)
+    above = reachable(reading, [*facts, *inside], moment, moment.point, up=True, limit=INF)
     roots &= set(above)
     if watched:
         roots |= _visitors(reading, above, moment)
-    return on_hold | (within(reading, roots, above, moment) & facts.keys())
+    reached = within(reading, roots, above, moment)
+    on_hold |= {inside[state] for state in reached & inside.keys()}
+    return on_hold | (reached & facts.keys())
+
+
+@cache
+def _contents_sql(point: Lens) -> str:
+    """Return the statement for what is in those of `:ids` that are lots and containers with states,
+    as one JSON array of (state, owner)."""
+    rows = " UNION ALL ".join(
+        "SELECT c.state AS state, c.item AS item FROM json_each(:ids) j"
+        f" CROSS JOIN {source.table} c ON c.item=j.value{source.where}"
+        for source in interval_sources("content", "c", "j.value", point)
+    )
+    return f"SELECT json_group_array(json_array(state, item)) FROM ({rows})"
+
+
+def _contents(reading: Reading, items: Iterable[int], moment: Moment) -> dict[int, int]:
+    """Return the contents that are in some lots and containers, each with its owner."""
+    sql = _contents_sql(lens_of(moment, moment.point))
+    found: dict[int, int] = {}
+    for chunk in chunks(list(items)):
+        found.update(reading.array(sql, {"ids": json.dumps(chunk), **moment.parameters}))
+    return found
 
 
 @cache
