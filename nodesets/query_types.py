@@ -192,7 +192,11 @@ QUERIES = ObjectType(
             (
                 Field("OriginIds", "String[]", "Public ids of shared ingredients, best first."),
                 Field("HitCounts", "UInt32[]", "In how many of the suspects each is."),
-                Field("Lift", "Double[]", "How much more often than in all items."),
+                Field(
+                    "Lift",
+                    "Double[]",
+                    "How much more often than in all items compared; NaN where none passed.",
+                ),
             ),
             Rule.OPTIONAL,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,12 +26,14 @@ from tests.opcua.surface.plant import (
     site,
 )
 from tests.support.waiting import eventually
+from tracenode.models.answers import WhereUsed
 from tracenode.models.evaluation import Evaluation
-from tracenode.models.events import Complete, Measurement, Observe, Reject, Start
+from tracenode.models.events import Complete, Consume, Measurement, Observe, Reject, Start
 from tracenode.models.receipts import Record
 from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.surface.backlog import Backlog
 from tracenode.server.opcua.surface.keys import ROOT, model_id
+from tracenode.server.review import Review
 from tracenode.server.store.copies import backup
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -160,6 +163,40 @@ async def test_a_started_server_shows_what_the_last_one_showed(
     async with running(copy) as other, Client(other.server.endpoint) as second:
         assert [await read(second, name) for name in variables] == shown
     await plant.book(Complete(station="OP40", item=item, evaluation=Evaluation.OK))
+
+
+async def test_a_report_that_would_be_another_is_told(plant: Plant, client: Client) -> None:
+    lot, pump = await plant.lot(), await plant.unit()
+    before = datetime.now(UTC)
+    sequence = plant.trace.head.sequence
+    _, issued = await plant.trace.issue(WhereUsed(item=lot), "complaint 7", OFFICE)
+    reviewing = asyncio.create_task(Review(plant.trace).run())
+    try:
+        async with (
+            hearing(client, SERVER, "TraceReportStaleEventType") as at_server,
+            hearing(client, ROOT, "TraceReportStaleEventType") as at_root,
+        ):
+            late = await plant.book(Consume(item=pump, lot=lot, event_time=before))
+            await eventually(lambda: at_server and at_root)
+    finally:
+        reviewing.cancel()
+        await asyncio.wait([reviewing])
+    (stale,) = at_server
+    assert repr(at_root) == repr(at_server)
+    assert late.sequence == plant.trace.head.sequence == sequence + 1
+    assert stale["EventType"] == model_id("TraceReportStaleEventType")
+    assert stale["SourceNode"] == ROOT
+    assert (stale["ReportId"], stale["CausedByRecordId"]) == (issued.record, late.record)
+    assert "complaint 7" in stale["Message"].Text
+    assert stale["Severity"] == 500
+    assert stale["EventSequence"] is None
+    asked = json.loads(stale["ReportQuestion"])
+    assert (asked["question"], asked["item"]) == ("TraceWhereUsed", lot)
+    name = asked["question"]
+    given = (name, stale["ReportQuestion"])
+    text, _, status = await outputs(client, "Traceability.Queries", "QueryJson", *given)
+    assert status == 0
+    assert [node["item"] for node in json.loads(text)["nodes"]] == [lot, pump]
 
 
 def observed(sequence: int) -> Record:
