@@ -117,6 +117,7 @@ def test_recall_writes_every_end_item(plant: Path, tmp_path: Path) -> None:
         "now": "Shipped",
         "depth": "2",
         "pooled": "exact",
+        "share": "unknown",
         "because_of": f"{LOT} > sn:MOTOR:M1 > sn:PUMP:P1",
     }
 

@@ -12,7 +12,7 @@ from tracenode.server.trace import Trace
 
 
 def test_the_index_is_made_and_shown(database: Path) -> None:
-    assert "No such file" in document("index", "--db", database)["fault"]
+    assert document("index", "--db", database)["fault"] == "there is none"
     made = document("index", "--make", "--db", database)
     assert (made["fault"], made["behind"]) == ("", 0)
     assert made["position"] == document("status", "--db", database)["entries"]

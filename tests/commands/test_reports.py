@@ -51,6 +51,15 @@ def test_a_report_never_overwrites_a_file(database: Path, tmp_path: Path) -> Non
     assert document("report", "list", "--db", database) == []
 
 
+def test_what_can_not_be_written_is_not_booked(database: Path, tmp_path: Path) -> None:
+    for file, name, code in ((tmp_path / "none" / "x.json", "x", 4), (tmp_path / "x.json", "", 1)):
+        said = called("report", "issue", "recall", LOT, file, "--name", name, "--db", database)
+        assert (said.exit_code, said.stdout) == (code, "")
+        assert not file.exists()
+    assert "expected a text of 1 to 254 characters" in said.stderr
+    assert document("report", "list", "--db", database) == []
+
+
 def test_a_report_is_checked_against_what_is_known_now(database: Path, tmp_path: Path) -> None:
     report = issue(database, tmp_path)["report"]
     assert "the same" in called("report", "check", "--db", database).stdout

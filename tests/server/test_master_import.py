@@ -47,9 +47,9 @@ def test_the_rules_of_a_step() -> None:
         ]
     }
     (fault,) = faults("material,step,station,once\nPUMP,mount,OP10,maybe\n")
-    assert "yes, no or nothing in once" in fault
+    assert fault == "line 2, once: expected yes, no or nothing, found 'maybe'"
     (fault,) = faults("material,step,station,max_runs\nPUMP,mount,OP10,0\n")
-    assert "whole number from 1 on in max_runs" in fault
+    assert fault == "line 2, max_runs: expected a whole number from 1 on, found '0'"
 
 
 def test_stations_and_all_that_a_material_can_say() -> None:
@@ -97,11 +97,20 @@ def test_the_same_lot_twice_is_one_request() -> None:
 def test_every_fault_is_named_with_its_line() -> None:
     found = faults("material,kind,unit\nA,unit,\nB,box,\nC,lot,parsec\n,lot,\nD,unit,,more\n")
     assert [fault.split(":")[0] for fault in found] == [
-        "line 3",
+        "line 3, kind",
         "line 4",
         "line 5, material",
         "line 6",
     ]
+
+
+def test_a_fault_says_what_was_expected_and_what_was_found_in_the_cell() -> None:
+    (fault,) = faults("station,consumption\nSMT1,derives\n")
+    assert fault == "line 2, consumption: expected 'declare' or 'derive', found 'derives'"
+    (fault,) = faults("order,material,quantity,unit,due\n1,A,1,pcs,soon\n")
+    assert fault == "line 2, due: expected a date such as 2027-12-31, found 'soon'"
+    (fault,) = faults("material,kind\n?,unit\n")
+    assert fault.startswith("line 2: expected a usable identifier, found '?': ")
 
 
 def test_an_unknown_header_lists_the_known_ones() -> None:

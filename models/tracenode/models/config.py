@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from tracenode.models.errors import BadSetting, ConfigError, ConfigProblem
+from tracenode.models.faults import expected_of
 
 __all__ = [
     "DEFAULT_ENDPOINT",
@@ -261,13 +262,8 @@ def _path(loc: tuple[int | str, ...], at: str) -> str:
 
 
 def _expected(detail: ErrorDetails) -> str:
-    context: Mapping[str, Any] = detail.get("ctx") or {}
-    if detail["type"] == "value_error":
-        error = context["error"]
-        return error.expected if isinstance(error, BadSetting) else str(error)
-    if "pattern" in context:
-        return f"text of the form {context['pattern']}"
-    return detail["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    error = (detail.get("ctx") or {}).get("error")
+    return error.expected if isinstance(error, BadSetting) else expected_of(detail)
 
 
 def _short(value: object) -> str:

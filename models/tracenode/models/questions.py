@@ -28,6 +28,7 @@ from tracenode.models.answers import (
     plain,
 )
 from tracenode.models.errors import MalformedRequest
+from tracenode.models.faults import malformed
 
 __all__ = ["QUESTION_NAMES", "parse_question", "question_fields"]
 
@@ -81,6 +82,4 @@ def parse_question(data: dict[str, Any]) -> Asked:
     try:
         return _ADAPTERS[name].validate_json(json.dumps(given), strict=True)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        path = ".".join(map(str, fault["loc"])) or name
-        raise MalformedRequest(path, fault["msg"], repr(fault["input"])[:80]) from error
+        raise malformed(error, name) from error

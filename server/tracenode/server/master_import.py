@@ -12,8 +12,15 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from tracenode.models.errors import ConfigError, ConfigProblem, TraceError
+from tracenode.models.errors import (
+    ConfigError,
+    ConfigProblem,
+    InvalidIdentifier,
+    MalformedRequest,
+    TraceError,
+)
 from tracenode.models.events import Master, Receive, TraceEvent
+from tracenode.models.faults import malformed
 from tracenode.models.identifiers import checked_part
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import Quantity, unit_code
@@ -214,19 +221,23 @@ def _booking(table: Table, rows: list[Row], problems: list[ConfigProblem]) -> Bo
 
 
 def _problem(row: Row, error: Exception) -> ConfigProblem:
-    found = ", ".join(value for value in row.cells.values() if value)
-    expected = str(error)
     if isinstance(error, ValidationError):
-        fault = error.errors(include_url=False)[0]
-        expected = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-    return ConfigProblem(f"line {row.line}", found, expected)
+        error = malformed(error)
+    if isinstance(error, MalformedRequest):
+        column = error.field.rpartition(".")[2]
+        return ConfigProblem(f"line {row.line}, {column}", error.found, error.expected)
+    if isinstance(error, InvalidIdentifier):
+        found = f"{error.text[:64]!r}: {error.reason}"
+        return ConfigProblem(f"line {row.line}", found, "a usable identifier")
+    found = ", ".join(value for value in row.cells.values() if value)
+    return ConfigProblem(f"line {row.line}", found, str(error))
 
 
 def _material(row: Row) -> dict[str, Any]:
     checked_part(row["material"])
     kind = row["kind"].lower()
     if kind not in KINDS:
-        raise ValueError(f"a kind of {', '.join(KINDS)}")
+        raise MalformedRequest("kind", f"one of {', '.join(KINDS)}", repr(row["kind"]))
     given = row.given("name", "revision", "gtin", "description", "over_consumption")
     data: dict[str, Any] = {"kind": kind, **given}
     if row["unit"]:
@@ -270,12 +281,12 @@ def _order(row: Row) -> dict[str, Any]:
 
 def _lot(row: Row) -> dict[str, Any]:
     if row["unit"] and not row["quantity"]:
-        raise ValueError("a quantity beside the unit")
+        raise MalformedRequest("quantity", "a quantity beside the unit", "nothing")
     return {
         "item": row["lot"],
         "material": row["material"],
         "quantity": _quantity(row) if row["quantity"] else None,
-        "expires_at": _time(row["expires_at"]) if row["expires_at"] else None,
+        "expires_at": _time(row, "expires_at") if row["expires_at"] else None,
         "supplier": row["supplier"],
     }
 
@@ -288,37 +299,37 @@ PARTS: Final[Mapping[str, Callable[[Row], dict[str, Any]]]] = {
     "station": _station,
     "lot": _lot,
 }
-"""What a row says, by kind of table; raises TraceError or ValueError with what was expected."""
+"""What a row says, by kind of table; raises TraceError with what was expected."""
 
 
 def _numbers(row: Row, *names: str) -> dict[str, int]:
     for name, text in row.given(*names).items():
         if not text.isdecimal() or not int(text):
-            raise ValueError(f"a whole number from 1 on in {name}")
+            raise MalformedRequest(name, "a whole number from 1 on", repr(text))
     return {name: int(text) for name, text in row.given(*names).items()}
 
 
 def _is_marked(row: Row, name: str) -> bool:
     text = row[name].lower()
     if text not in MARKS:
-        raise ValueError(f"yes, no or nothing in {name}")
+        raise MalformedRequest(name, "yes, no or nothing", repr(row[name]))
     return MARKS[text]
 
 
 def _quantity(row: Row) -> Quantity:
     if not row["unit"]:
-        raise ValueError("a unit beside the quantity")
+        raise MalformedRequest("unit", "a unit beside the quantity", "nothing")
     quantity = Quantity.of(row["quantity"], row["unit"])
     if quantity.mantissa <= 0:
-        raise ValueError("a quantity above 0")
+        raise MalformedRequest("quantity", "a quantity above 0", row["quantity"])
     return quantity
 
 
-def _time(text: str) -> datetime:
+def _time(row: Row, name: str) -> datetime:
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(row[name])
     except ValueError:
-        raise ValueError(f"a date such as 2027-12-31 in place of {text!r}") from None
+        raise MalformedRequest(name, "a date such as 2027-12-31", repr(row[name])) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 

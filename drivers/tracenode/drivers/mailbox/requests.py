@@ -14,6 +14,7 @@ from tracenode.models.config import StationConfig
 from tracenode.models.errors import MalformedRequest, TraceError
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.events import TraceEvent, parse_event
+from tracenode.models.faults import malformed
 from tracenode.models.identifiers import MAX_TEXT, Identity
 from tracenode.models.quantities import Quantity
 from tracenode.models.receipts import Receipt
@@ -62,9 +63,7 @@ def event_of(
     try:
         return parse_event(fields)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(step) for step in fault["loc"][1:])
-        raise MalformedRequest(where, fault["msg"], repr(fault["input"])[:60]) from error
+        raise malformed(error, outer=1) from error
 
 
 def _fields(code: Code, request: Request, station: StationConfig) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import click
 
 from tracenode.models.analysis import (
     BomComparison,
+    BomVerdict,
     CauseAnswer,
     CommonCause,
     CompareToBom,
@@ -68,6 +69,8 @@ def path(
         ]
         if rows:
             echo_table(("item", "how", "into", "quantity", "station", "from"), rows)
+        elif answer.items:
+            click.echo(f"nothing lies between: {answer.into} is {answer.root}")
         else:
             click.echo(f"no way from {answer.root} into {answer.into}")
         echo_statement(answer.statement)
@@ -102,9 +105,9 @@ def mass_balance(
         }
         echo_table((answer.root, ""), [(name, _amount(value)) for name, value in signs.items()])
         if found.unknown:
-            click.echo(f"{found.unknown} record(s) without a quantity")
+            click.echo(f"{found.unknown} record(s) without a quantity, or of another dimension")
         if found.over_consumed:
-            click.echo("more was booked out than in")
+            click.echo("at some time more was booked out than in")
         echo_statement(answer.statement)
     end(context, answer.statement)
 
@@ -146,6 +149,8 @@ def causes(
         ]
         echo_table(("what", "which", "failed", "passed", "lift", "p", "q"), rows)
         click.echo(f"{len(rows)} of {answer.tested} candidate(s)")
+        if not answer.passed:
+            click.echo("no passing units were found to compare with: name some with --passed")
         echo_statement(answer.statement)
     end(context, answer.statement)
 
@@ -216,10 +221,13 @@ def bom(
             )
             for line in answer.lines
         ]
-        echo_table(("position", "material", "expected", "found", "verdict"), rows)
+        if rows:
+            echo_table(("position", "material", "expected", "found", "verdict"), rows)
         if not answer.has_bom:
             click.echo(f"{answer.material} has no bill of material")
-        click.echo(f"matches: {'yes' if answer.matches else 'NO'}")
+        else:
+            verdicts = {line.verdict for line in answer.lines} - {BomVerdict.Right}
+            click.echo(f"matches: {_matches(verdicts)}")
         echo_statement(answer.statement)
     end(context, answer.statement)
     if not answer.matches:
@@ -279,6 +287,12 @@ def impact(
         click.echo(f"{answer.affected} item(s) affected")
         echo_statement(answer.statement)
     end(context, answer.statement)
+
+
+def _matches(wrong: set[BomVerdict]) -> str:
+    if not wrong:
+        return "yes"
+    return "unknown" if wrong == {BomVerdict.Unknown} else "NO"
 
 
 def _amount(quantity: Quantity | None) -> str:

@@ -31,7 +31,8 @@ from tracenode.server.commands.common import (
     echo_table,
     json_option,
 )
-from tracenode.server.commands.recall_list import must_be_new, write_recall_list
+from tracenode.server.commands.new_file import must_be_new
+from tracenode.server.commands.recall_list import write_recall_list
 from tracenode.server.trace import Trace
 
 __all__ = [
@@ -81,7 +82,12 @@ class Position(click.ParamType[KnownAt]):
     def convert(self, value: Any, param: Any, ctx: Any) -> KnownAt:
         if not isinstance(value, str):
             return value  # type: ignore[no-any-return]
-        return int(value) if value.isdecimal() else Time().convert(value, param, ctx)
+        if value.isdecimal():
+            return int(value)
+        try:
+            return Time().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message}; or a journal position such as 412", param, ctx)
 
 
 def with_options(command: F, *options: Callable[[F], F]) -> F:

@@ -36,8 +36,8 @@ def index(database: Path, as_json: bool, make: bool) -> None:
         return
     width = max(map(len, found))
     for name, value in found.items():
-        shown = "none" if value is None else value
-        click.echo(printable(f"{name.replace('_', ' ').ljust(width)}  {shown}"))
+        if value is not None:
+            click.echo(printable(f"{name.ljust(width)}  {value or 'none'}"))
 
 
 def _found(database: Path) -> dict[str, Any]:

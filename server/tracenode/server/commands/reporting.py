@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from tracenode.models.answers import Ingredients, Question, RecallScope, WhereUsed, plain
-from tracenode.models.errors import StoreError, UnknownRecord
+from tracenode.models.errors import UnknownRecord
 from tracenode.models.questions import question_fields
 from tracenode.models.receipts import Requester
 from tracenode.server.commands.asking import Time, opened
@@ -23,6 +23,7 @@ from tracenode.server.commands.common import (
     echo_table,
     json_option,
 )
+from tracenode.server.commands.new_file import must_be_new, new_file
 from tracenode.server.store.reports import IssuedReport
 from tracenode.server.trace import Trace
 
@@ -52,16 +53,15 @@ def report() -> None:
 @json_option
 def issue(question: str, item: str, file: Path, name: str, database: Path, **options: Any) -> None:
     """Issue the answer to QUESTION about ITEM into the new FILE (JSON), and book its digest."""
-    if file.exists():
-        raise StoreError(f"{file} is there already; it is never overwritten")
+    must_be_new(file)
     asked = QUESTIONS[question](item=item, as_of=options["as_of"], max_nodes=ALL)
     if isinstance(asked, RecallScope):
         asked = replace(asked, limit=ALL)
-    with Trace.open(database) as trace:
+    # The file comes first: what can't be written is not booked.
+    with Trace.open(database) as trace, new_file(file) as written:
         answer, receipt = trace.issue_now(asked, name, Requester("cli"))
         (issued,) = (r for r in trace.reports_now() if r.record == receipt.record)
-    document = {**_shown(issued), "answer": plain(answer)}
-    with file.open("x", encoding="utf-8") as written:
+        document = {**_shown(issued), "answer": plain(answer)}
         json.dump(document, written, indent=2, ensure_ascii=False)
         written.write("\n")
     if options["as_json"]:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from tracenode.models.analysis import Impact
 from tracenode.models.answers import Asked, PathBetween, Question, RecallScope, WhereUsed, plain
 from tracenode.models.errors import MalformedRequest, TraceError
+from tracenode.models.event_parts import MAX_FIELD
 from tracenode.models.events import Report
 from tracenode.models.questions import question_fields
 from tracenode.server.genealogy.questions import Answer, answer
@@ -36,10 +37,13 @@ def issued(
     its items.
 
     Raises:
-        MalformedRequest: a question about the future or about what was known once, or one that its
-            deadline cut: such an answer is not the same again.
+        MalformedRequest: a name that is empty or too long; a question about the future or about
+            what was known once, or one that its deadline cut: such an answer is not the same again.
         TraceError: no answer.
     """
+    if not 1 <= len(name) <= MAX_FIELD:
+        expected = f"a text of 1 to {MAX_FIELD} characters"
+        raise MalformedRequest("name", expected, f"{len(name)} characters")
     if question.as_known_at is not None:
         raise MalformedRequest("as_known_at", "none: a report is of what is known", "one")
     if question.as_of is not None and question.as_of > now:

@@ -10,8 +10,9 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from tracenode.models.errors import MalformedRequest, TraceError
+from tracenode.models.errors import TraceError
 from tracenode.models.events import Master, TraceEvent
+from tracenode.models.faults import malformed
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import Quantity, unit_code
 from tracenode.server.store.memory import memory_of
@@ -156,9 +157,7 @@ def checked_master(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     try:
         entry = _ENTRIES[kind].model_validate(data)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        path = ".".join(str(step) for step in ("data", *fault["loc"]))
-        raise MalformedRequest(path, fault["msg"], repr(fault["input"])[:80]) from error
+        raise malformed(error, "data") from error
     return entry.model_dump(mode="json", exclude_defaults=True)
 
 

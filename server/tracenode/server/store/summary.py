@@ -21,7 +21,8 @@ def summary(connection: sqlite3.Connection) -> dict[str, Any]:
         "items": "SELECT count(*) FROM item WHERE state_of IS NULL",
         "edges": "SELECT (SELECT count(*) FROM edge) + (SELECT count(*) FROM edge_past)",
         "open_operations": "SELECT count(*) FROM visit WHERE until = 1 << 62",
-        "open_holds": "SELECT count(*) FROM hold WHERE until = 1 << 62",
+        "open_holds": "SELECT (SELECT count(*) FROM hold WHERE until = 1 << 62)"
+        " + (SELECT count(*) FROM watch WHERE until = 1 << 62)",
         "voided_records": "SELECT count(*) FROM void",
     }
     last = connection.execute("SELECT rec FROM journal ORDER BY seq DESC LIMIT 1").fetchone()

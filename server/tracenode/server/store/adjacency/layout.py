@@ -213,6 +213,8 @@ def open_index(
             data = memoryview(
                 mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if mapped else file.read()
             )
+    except FileNotFoundError as error:
+        raise UnusableIndex("there is none") from error
     except OSError as error:
         raise UnusableIndex(f"it can't be read: {error.strerror}") from error
     _check_origin(connection, header, identity)
