@@ -16,7 +16,15 @@ import pytest
 from tests.genealogy.indexed import asked, found, is_asked, same_as_tables
 from tests.store.line import LINE, accepted, fill, masters, open_line, register, unit
 from tracenode.models.answers import Question, WhereUsed
-from tracenode.models.events import Assemble, Remove, TraceEvent, Void
+from tracenode.models.events import (
+    Assemble,
+    Load,
+    Master,
+    Remove,
+    Start,
+    TraceEvent,
+    Void,
+)
 from tracenode.server.genealogy.closure import reachable
 from tracenode.server.genealogy.moment import moment_of
 from tracenode.server.store import projector
@@ -29,11 +37,27 @@ from tracenode.server.store.snapshot import Connection, snapshot
 from tracenode.server.trace import Trace
 
 
-@pytest.fixture
-def line(tmp_path: Path) -> Path:
-    path = tmp_path / "line.db"
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A line with its index, to copy."""
+    path = tmp_path_factory.mktemp("filled") / "line.db"
     fill(path, 5)
+    with Trace.open(path, read_only=True) as trace:
+        trace.index_now()
     return path
+
+
+@pytest.fixture
+def line(filled: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "line.db"
+    shutil.copy(filled, path)
+    return path
+
+
+@pytest.fixture
+def indexed(filled: Path, line: Path) -> Path:
+    shutil.copy(index_path(filled), index_path(line))
+    return line
 
 
 def emptied(path: Path, table: str = "edge") -> None:
@@ -91,25 +115,30 @@ def changed_at(place: int) -> Callable[[Path], None]:
     ],
 )
 def test_a_damaged_index_is_removed_and_the_tables_answer(
-    line: Path, damage: Callable[[Path], None]
+    indexed: Path, damage: Callable[[Path], None]
 ) -> None:
-    with open_line(line) as trace:
-        trace.index_now()
-    damage(index_path(line))
-    with Trace.open(line, read_only=True) as trace:
+    damage(index_path(indexed))
+    with Trace.open(indexed, read_only=True) as trace:
         assert not trace.store.index.load()
         assert not is_asked(trace)
-    assert index_path(line).exists(), "only a writing process removes it"
-    with open_line(line) as trace:
+    assert index_path(indexed).exists(), "only a writing process removes it"
+    with open_line(indexed) as trace:
         assert not trace.store.index.load()
-        assert not index_path(line).exists()
+        assert not is_asked(trace)
+        assert not index_path(indexed).exists()
+
+
+def test_a_removed_index_is_made_anew(indexed: Path) -> None:
+    cut_short(index_path(indexed))
+    with open_line(indexed) as trace:
+        assert not trace.store.index.load()
         trace.index_now()
         assert same_as_tables(trace)
 
 
 def test_the_index_of_another_store_is_not_used(line: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
-    fill(other, 5)
+    fill(other, 1)
     with open_line(other) as trace:
         trace.index_now()
     shutil.copy(index_path(other), index_path(line))
@@ -157,18 +186,20 @@ def test_beside_a_server_the_index_answers_at_its_position_alone(line: Path) -> 
         assert same_as_tables(trace)
 
 
-def test_mounted_material_is_asked_of_the_tables(line: Path) -> None:
+def test_mounted_material_is_asked_of_the_tables_beside_the_index(line: Path) -> None:
+    derive = Master(kind="station", key="SMT", data={"consumption": "derive"})
     with open_line(line) as trace:
         trace.index_now()
-    emptied(line)
-    connection = sqlite3.connect(line, isolation_level=None)
-    connection.execute("INSERT INTO slot(station, name, last) VALUES(1, 'F1', 1)")
-    connection.close()
-    with open_line(line) as trace:
-        assert trace.store.index.load()
-        alone = trace.store.readers.run_now(found)
-        trace.store.index.drop()
-        assert alone == trace.store.readers.run_now(found)
+        for event in (
+            derive,
+            Load(station="SMT", slot="F1", lot="G2"),
+            Start(item="P00001", station="SMT"),
+            Assemble(parent="P00002", part="P00001"),
+        ):
+            accepted(trace.record_now(event, LINE))
+            assert same_as_tables(trace)
+        asked = trace.ask_now(WhereUsed(item="G2"))
+    assert [node.item for node in asked.nodes[1:]] == ["sn:PUMP:P00001", "sn:PUMP:P00002"]
 
 
 def test_another_time_is_asked_of_the_tables(line: Path) -> None:

@@ -1,8 +1,10 @@
 """Both tiers find what plain networkx finds in the rows: on random plants with late events, voids
-and corrections, as the file has it and with what came since, with numpy and without (ADR 009)."""
+and corrections, tanks and mounted material, as the file has it and with what came since, with numpy
+and without (ADR 009)."""
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.genealogy.chance import Chance
+from tests.genealogy.chance import BOXES, LOTS, Chance
 from tracenode.models.answers import WhereUsed
 from tracenode.server.genealogy.closure import reachable
 from tracenode.server.genealogy.moment import Span, moment_of
@@ -24,7 +26,7 @@ from tracenode.server.store.adjacency.overlay import Overlay
 from tracenode.server.store.adjacency.reach import Adjacency
 from tracenode.server.store.database import StoreIdentity
 from tracenode.server.store.schema import INF
-from tracenode.server.store.snapshot import Connection, snapshot
+from tracenode.server.store.snapshot import Connection, Reading, snapshot
 
 IDENTITY = StoreIdentity("0", "S")
 SEARCHES = [(up, span) for up in (True, False) for span in (Span.Now, Span.Ever)]
@@ -47,18 +49,74 @@ def ways(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+class Mounting(Chance):
+    """Lots and tanks are loaded on two slots of a station that derives what its units are made
+    from, late ones too."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.plant.master("station", "OP10", consumption="derive")
+
+    def step(self) -> None:
+        random = self.random
+        if random.random() < 0.7:
+            return super().step()
+        place = {"station": "OP10", "slot": random.choice(("F1", "F2"))}
+        minute = random.choice((self._hour, random.uniform(0, self._hour)))
+        if random.random() < 0.2:
+            return self._take("unload", minute, **place)
+        return self._take("load", minute, **place, lot=random.choice((*LOTS, *BOXES)))
+
+
+class Indexed(Reading):
+    """A reading with an index of the test's."""
+
+    def __init__(self, connection: Connection, indexed: Adjacency) -> None:
+        super().__init__(connection)
+        self.indexed = indexed
+
+    def adjacency(self, position: int) -> Adjacency | None:
+        assert position == self.indexed.position
+        return self.indexed
+
+
+def by_tables(reading: Reading) -> Found:
+    moment = moment_of(reading, WhereUsed(item=""))
+    return {
+        (item, up, span): set(reachable(reading, [item], moment, span, up=up, limit=INF))
+        for (item,) in reading.rows("SELECT id FROM item")
+        for up, span in SEARCHES
+    }
+
+
 def by_sql(connection: Connection) -> Found:
     with snapshot(connection) as reading:
-        moment = moment_of(reading, WhereUsed(item=""))
-        return {
-            (item, up, span): set(reachable(reading, [item], moment, span, up=up, limit=INF))
-            for (item,) in reading.rows("SELECT id FROM item")
-            for up, span in SEARCHES
-        }
+        return by_tables(reading)
+
+
+def by_both(connection: Connection, adjacency: Adjacency) -> Found:
+    """By the index, and where it knows nothing, by the tables."""
+    return by_tables(Indexed(connection, adjacency))
+
+
+def derived(connection: Connection) -> list[tuple[int, int]]:
+    """What was mounted, with what was there meanwhile: every pair is tried."""
+    mounts = connection.execute(
+        "SELECT s.station, m.item, m.at, m.until FROM mount m JOIN slot s ON s.id=m.slot"
+        " WHERE m.derive=1"
+    ).fetchall()
+    visits = connection.execute("SELECT station, item, at, until FROM visit").fetchall()
+    return [
+        (lot, unit)
+        for place, lot, on, off in mounts
+        for station, unit, came, went in visits
+        if place == station and max(on, came) < min(off, went)
+    ]
 
 
 def by_networkx(connection: Connection) -> Found:
-    now: nx.DiGraph[int] = nx.DiGraph(connection.execute("SELECT src, dst FROM edge").fetchall())
+    rows = connection.execute("SELECT src, dst FROM edge").fetchall()
+    now: nx.DiGraph[int] = nx.DiGraph(rows + derived(connection))
     past = connection.execute("SELECT src, dst FROM edge_past WHERE at<until").fetchall()
     ever: nx.DiGraph[int] = nx.DiGraph([*now.edges, *past])
     found: Found = {}
@@ -141,6 +199,51 @@ def test_the_tables_say_what_came_since(random: Random) -> None:
             overlay = Overlay()
             overlay.begin(plant.seq, moved_since(connection, base.watermark, 10_000))
             assert by_index(base, overlay, plant.seq, expected) == expected
+
+
+@laws
+@given(chances)
+@pytest.mark.usefixtures("ways")
+def test_what_was_mounted_is_found_by_both_tiers(random: Random) -> None:
+    chance = Mounting(random)
+    plant, connection = chance.plant, chance.plant.connection
+    for _ in range(random.randint(0, 30)):
+        chance.step()
+    connection.moved = []
+    overlay = Overlay()
+    with tempfile.TemporaryDirectory() as folder:
+        base = made(connection, folder)
+        for _ in range(20):
+            chance.step()
+            overlay.hand_over(plant.seq, connection.moved)
+            connection.moved = []
+        expected = by_networkx(connection)
+        assert by_sql(connection) == expected
+        assert by_both(connection, Adjacency(base, overlay, plant.seq)) == expected
+
+
+def test_what_was_mounted_leads_to_what_was_mounted_again() -> None:
+    """U0 is made from L0 on a slot; U0 is welded into L1, on a slot for U1; and so on."""
+    chance = Mounting(Random(1))
+    plant = chance.plant
+    for n in range(3):
+        plant.ok("load", station="OP10", slot="F1", lot=f"L{n}")
+        plant.ok("start", item=f"U{n}", station="OP10")
+        plant.ok("complete", item=f"U{n}", station="OP10", evaluation=1)
+        if n < 2:
+            plant.ok("consume", item=f"L{n + 1}", lot=f"U{n}", station="OP20")
+    with tempfile.TemporaryDirectory() as folder:
+        base = made(plant.connection, folder)
+        found = by_both(plant.connection, Adjacency(base, Overlay(), plant.seq))
+        whole = by_networkx(plant.connection)
+        assert found == whole
+        assert max(map(len, found.values())) == 6
+        reading = Indexed(plant.connection, Adjacency(base, Overlay(), plant.seq))
+        moment = moment_of(reading, WhereUsed(item=""))
+        for (item, up, span), limit in itertools.product(whole, range(1, 7)):
+            cut = reachable(reading, [item], moment, span, up=up, limit=limit)
+            assert len(cut) == min(limit, len(whole[item, up, span]))
+            assert whole[item, up, span].issuperset(cut)
 
 
 @pytest.mark.usefixtures("ways")

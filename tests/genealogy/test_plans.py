@@ -25,6 +25,9 @@ from tracenode.models.answers import (
     WhereUsed,
 )
 from tracenode.server.genealogy import answer
+from tracenode.server.genealogy.believed import Lens
+from tracenode.server.genealogy.closure import derived_sql
+from tracenode.server.genealogy.moment import Span
 
 LARGE = ("edge", "edge_past", "edge_was", "life", "life_was", "visit", "visit_was", "touch")
 CONTENTS = ("content", "content_was")
@@ -111,6 +114,16 @@ def plans(connection: Overheard) -> Iterator[tuple[str, str]]:
             continue
         rows = sqlite3.Connection.execute(connection, f"EXPLAIN QUERY PLAN {sql}", parameters)
         yield sql, "\n".join(row[3] for row in rows)
+
+
+def test_derived_edges_are_met_by_index_beside_an_adjacency_index(asked: Overheard) -> None:
+    for span, up in product((Span.Now, Span.Ever), (True, False)):
+        sql = derived_sql(Lens(span, live=True, bounded=False, mounts=True), up=up)
+        rows = sqlite3.Connection.execute(asked, f"EXPLAIN QUERY PLAN {sql}", {"ids": "[1]"})
+        plan = "\n".join(row[3] for row in rows)
+        assert "BLOOM" not in plan
+        scanned = set(re.findall(r"^SCAN (\S+)", plan, re.MULTILINE))
+        assert scanned <= {"json_each", "w"}, plan
 
 
 def aliases(sql: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from tracenode.server.genealogy.moment import Span
 from tracenode.server.store.references import relation_code
 from tracenode.server.store.schema import INF
 
-__all__ = ["Arm", "arms"]
+__all__ = ["Arm", "arms", "derived_arms"]
 
 _DERIVED: Final = relation_code(Relation.Consume, EdgeQuality.Interval)
 _SPANS: Final = ",".join(str(min(10**digits, INF)) for digits in range(1, 20))
@@ -73,6 +73,11 @@ def arms(lens: Lens, *, up: bool, table: str = "t", also: str = "") -> Iterator[
 @cache
 def _arms(lens: Lens, up: bool, anchor: str) -> tuple[Arm, ...]:
     return (*_recorded(lens, up, anchor), *(_derived(lens, up, anchor) if lens.mounts else ()))
+
+
+def derived_arms(lens: Lens, *, up: bool) -> Iterator[Arm]:
+    """Yield the joins of the edges derived from mounts to the ids `n` of a table `t`, as `arms`."""
+    return _derived(lens, up, "t.n")
 
 
 def _recorded(lens: Lens, up: bool, anchor: str) -> Iterator[Arm]:

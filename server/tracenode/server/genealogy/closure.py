@@ -12,9 +12,10 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from tracenode.models.genealogy import EdgeQuality, Relation
-from tracenode.server.genealogy.arms import arms
+from tracenode.server.genealogy.arms import arms, derived_arms
 from tracenode.server.genealogy.believed import Lens, lens_of
 from tracenode.server.genealogy.moment import Moment, Span
+from tracenode.server.store.adjacency.reach import Adjacency
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Reading
 
@@ -118,14 +119,75 @@ def reachable(
     """Return the ids reachable from some ids, with them; at most `limit`, in no certain order.
 
     The adjacency index finds them where it is at hand and knows the edges asked for: those of now,
-    or of ever. Edges that are derived from mounts it does not know.
+    or of ever.
     """
     adjacency = reading.adjacency(moment.known) if moment.live and moment.as_of is None else None
-    if adjacency is not None and not moment.mounts:
-        ever = span is not Span.Now
-        return adjacency.reachable(ids, reading.check, up=up, ever=ever, limit=limit)
+    if adjacency is not None:
+        return _by_index(reading, adjacency, ids, moment, span, up=up, limit=limit)
     sql = closure_sql(lens_of(moment, span), up=up)
     return reading.array(sql, {"ids": json.dumps(ids), "limit": limit, **moment.parameters})
+
+
+def _by_index(
+    reading: Reading,
+    adjacency: Adjacency,
+    ids: Sequence[int],
+    moment: Moment,
+    span: Span,
+    *,
+    up: bool,
+    limit: int,
+) -> list[int]:
+    """As `reachable`. Edges derived from mounts the index does not know: SQLite is asked for those
+    at what was found, until that leads to nothing new."""
+    found: set[int] = set()
+    new: Collection[int] = ids
+    while new and len(found) < limit:
+        reached = adjacency.reachable(
+            new, reading.check, up=up, ever=span is not Span.Now, limit=limit, known=found
+        )
+        if not moment.mounts:
+            return reached
+        fresh = [item for item in reached if item not in found]
+        found.update(fresh)
+        new = _derived(reading, fresh, moment, span, up=up) - found
+    return list(found)[:limit]
+
+
+_MOUNTED: Final = """
+SELECT json_group_array(item)
+FROM (SELECT DISTINCT m.item AS item FROM mount m INDEXED BY mount_item LIMIT :limit)"""
+
+
+@cache
+def derived_sql(lens: Lens, *, up: bool) -> str:
+    """Return the statement for the ids that derived edges lead to from those in `:ids`, as one JSON
+    array."""
+    steps = " UNION ".join(
+        f"SELECT {arm.src if up else arm.dst} AS n FROM t {arm.joined}"
+        for arm in derived_arms(lens, up=up)
+    )
+    return (
+        "WITH t(n) AS (SELECT value FROM json_each(:ids))"
+        f" SELECT json_group_array(n) FROM ({steps})"
+    )
+
+
+def _derived(
+    reading: Reading, ids: Sequence[int], moment: Moment, span: Span, *, up: bool
+) -> set[int]:
+    """The items that derived edges lead to from some ids."""
+    if not up:
+        # What was ever mounted is little beside where everything went: it is looked at once, so
+        # long as it is less than what was found.
+        mounted = reading.array(_MOUNTED, {"limit": len(ids)})
+        if len(mounted) < len(ids):
+            ids = list(set(mounted).intersection(ids))
+    sql = derived_sql(lens_of(moment, span), up=up)
+    found: set[int] = set()
+    for chunk in chunks(sorted(ids)):
+        found.update(reading.array(sql, {"ids": json.dumps(chunk), **moment.parameters}))
+    return found
 
 
 def holding(

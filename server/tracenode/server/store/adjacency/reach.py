@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from tracenode.server.store.adjacency.layout import Base
@@ -25,21 +25,23 @@ class Adjacency(NamedTuple):
 
     def reachable(
         self,
-        ids: Sequence[int],
+        ids: Collection[int],
         check: Callable[[], None],
         *,
         up: bool,
         ever: bool,
         limit: int,
+        known: Collection[int] = (),
     ) -> list[int]:
         """Return the ids reachable from some ids, with them, at most `limit`: over inputs where
-        `up`, else outputs; over open edges, with `ever` over closed ones too.
+        `up`, else outputs; over open edges, with `ever` over closed ones too. `known` are found
+        already, with all that they lead to, and are among them.
 
         `check` is called now and then; what it raises ends the search.
         """
         self.overlay.file()
-        seen = set(ids)
-        level = list(seen)
+        level = list(set(ids))
+        seen = {*level, *known}
         while level and len(seen) < limit:
             found: list[int] = []
             for start in range(0, len(level), CHECK_EVERY):
