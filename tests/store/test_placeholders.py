@@ -234,6 +234,67 @@ def test_what_something_went_into_is_corrected_not_identified(plant: Plant) -> N
     assert "sn:MOTOR:M1" in refusal.text
 
 
+def _drawn_and_identified(plant: Plant, *draws: float) -> None:
+    """X is drawn from at some minutes, and turns out to be L1; L2 is another lot."""
+    plant.make("STEEL L2")
+    for minute in draws:
+        plant.ok("consume", minute, item="C1", lot="X", station="OP10")
+    plant.ok("identify", max(draws) + 1, placeholder="X", item="L1")
+
+
+def test_S5_a_topped_up_lot_is_drawn_from_under_its_own_id(plant: Plant) -> None:
+    _drawn_and_identified(plant, 12)
+    plant.ok("fill", 15, container="L1", lot="L2")
+    draw = {"item": "C2", "lot": "lot:?:X"}
+    refusal = plant.refused(TraceStatus.MalformedRequest, "consume", 16, **draw)
+    assert "lot:STEEL:L1" in refusal.text
+    plant.ok("consume", 14, **draw)
+    plant.ok("consume", 17, item="C2", lot="L1")
+    assert plant.replayed() == plant.dump()
+
+
+def test_S5_what_was_drawn_from_a_topped_up_lot_is_corrected_not_identified(plant: Plant) -> None:
+    plant.make("STEEL L2")
+    plant.ok("consume", 11, item="C2", lot="L1")
+    plant.ok("fill", 12, container="L1", lot="L2")
+    used = plant.ok("consume", 13, item="C1", lot="X", station="OP10")
+    identify = {"placeholder": "X", "item": "L1"}
+    plant.refused(TraceStatus.MalformedRequest, "identify", 14, **identify)
+    right = {"type": "consume", "item": "C1", "lot": "L1"}
+    plant.ok("correct", record=used.record, replacement=right, reason="it was L1")
+    plant.ok("consume", 11.5, item="C2", lot="X", station="OP10")
+    plant.ok("identify", 15, **identify)
+
+
+def test_S15_nothing_late_parts_a_placeholder_from_its_lot(plant: Plant) -> None:
+    _drawn_and_identified(plant, 12, 14)
+    fill = {"container": "L1", "lot": "L2"}
+    plant.refused(TraceStatus.MalformedRequest, "fill", 13, **fill)
+    plant.ok("fill", 11, **fill)
+    plant.refused(TraceStatus.MalformedRequest, "consume", 10.5, item="C2", lot="L1")
+
+
+def test_S13_no_correction_parts_a_placeholder_from_its_lot(plant: Plant) -> None:
+    _drawn_and_identified(plant, 12, 14)
+    fill = {"container": "L1", "lot": "L2"}
+    late = plant.ok("fill", 16, **fill)
+    for minute, status in ((13, TraceStatus.MalformedRequest), (11, TraceStatus.Ok)):
+        earlier = {"type": "fill", **fill, "event_time": instant(minute).isoformat()}
+        receipt = plant.book("correct", record=late.record, replacement=earlier, reason="before")
+        assert receipt.status is status, receipt.text
+
+
+def test_S12_a_placeholder_on_a_slot_keeps_its_lot_from_being_topped_up(plant: Plant) -> None:
+    plant.make("STEEL L2")
+    plant.master("station", "SMT", unknown_items="placeholder", consumption="derive")
+    plant.ok("load", 12, station="SMT", slot="F1", lot="X")
+    plant.ok("identify", 13, placeholder="X", item="L1")
+    fill = {"container": "L1", "lot": "L2"}
+    plant.refused(TraceStatus.MalformedRequest, "fill", 14, **fill)
+    plant.ok("load", 15, station="SMT", slot="F1", lot="L1")
+    plant.ok("fill", 16, **fill)
+
+
 def test_S17_what_holds_a_placeholder_holds_its_item(plant: Plant) -> None:
     plant.ok("start", 12, item="X", station="OP10")
     plant.ok("complete", 14, item="X", station="OP10", evaluation=1)

@@ -24,6 +24,7 @@ from tracenode.models.identifiers import PLACEHOLDER, Identity, is_placeholder
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.server.store.booking.checks import Case, require_no_hold, require_order
 from tracenode.server.store.booking.decision import Decision, resolved
+from tracenode.server.store.booking.same_lot import require_same_lot
 from tracenode.server.store.booking.trial import require_sound
 from tracenode.server.store.interning import KINDS
 from tracenode.server.store.master import station_policy
@@ -73,7 +74,7 @@ def decided(case: Case, event: TraceEvent, decide: Decide) -> Decision:
 
     Raises:
         MalformedRequest: the event brings placeholders of its own, or something would go into a
-            placeholder whose item is known by now.
+            placeholder whose item is known by now, or be drawn from one whose lot was topped up.
     """
     if event.placeholders:
         expected = "none: recording makes them"
@@ -86,6 +87,7 @@ def decided(case: Case, event: TraceEvent, decide: Decide) -> Decision:
             raise
         decision = _made(decide(replace(case, stand_ins={unknown.item: stand_in}), event), stand_in)
     _require_own_id(case, decision.event)
+    require_same_lot(case, decision.event)
     return decision
 
 
