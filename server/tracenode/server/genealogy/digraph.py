@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import networkx as nx
 
-from tracenode.models.answers import Edge, GenealogyAnswer, PathAnswer
+from tracenode.models.answers import Edge, GenealogyAnswer, Node, PathAnswer
 from tracenode.models.genealogy import EdgeQuality
 from tracenode.models.quantities import Quantity
 
@@ -32,40 +33,56 @@ def digraph(answer: GenealogyAnswer | PathAnswer) -> nx.DiGraph[str]:
     None where one is open. The graph's own attributes are root and statement.
     """
     graph: nx.DiGraph[str] = nx.DiGraph(root=answer.root, statement=answer.statement)
-    if isinstance(answer, PathAnswer):
-        graph.add_nodes_from(answer.items)
-    else:
-        for node in answer.nodes:
-            graph.add_node(
-                node.item,
-                kind=node.kind,
-                material=node.material,
-                state=node.state,
-                on_hold=node.on_hold,
-                depth=node.depth,
-                first_seen=node.first_seen,
-                mark=node.mark,
-            )
+    # Filled as its own methods would fill them, which look at each node and edge several times.
+    filled: Any = graph
+    nodes, outputs, inputs = filled._node, filled._succ, filled._pred
+    nodes.update(
+        {item: {} for item in answer.items}
+        if isinstance(answer, PathAnswer)
+        else {node.item: _described(node) for node in answer.nodes}
+    )
+    for item in nodes:
+        outputs[item], inputs[item] = {}, {}
     records: dict[tuple[str, str], list[Edge]] = {}
     for edge in answer.edges:
         records.setdefault((edge.input, edge.output), []).append(edge)
-    graph.add_edges_from((*pair, attributes(edges)) for pair, edges in records.items())
+    for (input_, output), edges in records.items():
+        outputs[input_][output] = inputs[output][input_] = attributes(edges)
     return graph
 
 
-def attributes(edges: list[Edge]) -> dict[str, Any]:
+def _described(node: Node) -> dict[str, Any]:
+    return {
+        "kind": node.kind,
+        "material": node.material,
+        "state": node.state,
+        "on_hold": node.on_hold,
+        "depth": node.depth,
+        "first_seen": node.first_seen,
+        "mark": node.mark,
+    }
+
+
+def attributes(edges: Sequence[Edge]) -> dict[str, Any]:
     """Return the attributes of the edge that stands for all records between two items."""
     first = edges[0]
-    ends = [edge.valid_to for edge in edges]
-    closed = [end for end in ends if end is not None]
+    quality, quantity = first.quality, first.quantity
+    begin, end = first.valid_from, first.valid_to
+    if len(edges) > 1:
+        quality = max((edge.quality for edge in edges), key=_SURE.index)
+        quantity = _sum([edge.quantity for edge in edges])
+        begin = min(edge.valid_from for edge in edges)
+        ends = [edge.valid_to for edge in edges]
+        closed = [end for end in ends if end is not None]
+        end = max(closed) if len(closed) == len(ends) else None
     return {
         "relation": first.relation,
-        "quality": max((edge.quality for edge in edges), key=_SURE.index),
-        "quantity": _sum([edge.quantity for edge in edges]),
+        "quality": quality,
+        "quantity": quantity,
         "position": first.position,
         "station": first.station,
-        "valid_from": min(edge.valid_from for edge in edges),
-        "valid_to": max(closed) if len(closed) == len(ends) else None,
+        "valid_from": begin,
+        "valid_to": end,
         "record": first.record,
         "records": tuple(edges),
     }

@@ -18,6 +18,7 @@ from tracenode.server.genealogy.placeholders import unidentified
 from tracenode.server.genealogy.rendering import edges_of, nodes_of, place_of
 from tracenode.server.genealogy.search import search
 from tracenode.server.genealogy.shares import portions, shares
+from tracenode.server.genealogy.totals import Inputs
 from tracenode.server.genealogy.walk import Walked
 from tracenode.server.store.known import number_of
 from tracenode.server.store.snapshot import Reading
@@ -110,11 +111,12 @@ def _answer(
         if outcome is None
         else {item: outcome.mark(item) for item in order if item != walked.root}
     )
+    inputs = Inputs(reading, links, moment, span, facts if walked.whole else None)
     return GenealogyAnswer(
         root=facts[walked.root].public,
         direction=direction,
         nodes=nodes_of(order, facts, walked.depth, held(reading, facts, moment), marks),
-        edges=edges_of(reading, links, facts, portions(reading, links, moment, span)),
+        edges=edges_of(reading, links, facts, portions(links, inputs)),
         statement=moment.statement(
             truncated=walked.truncated,
             frontier=ids_of(facts, frontier),
@@ -131,4 +133,4 @@ def ids_of(facts: dict[int, Fact], items: Iterable[int]) -> tuple[str, ...]:
 
 def pooled(links: Iterable[Link]) -> int:
     """Count the edges of which it is not known which input went into which output."""
-    return sum(link.quality is EdgeQuality.Pooled for link in links)
+    return sum(link.rel >> 4 == EdgeQuality.Pooled for link in links)

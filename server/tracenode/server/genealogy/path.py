@@ -11,6 +11,7 @@ from tracenode.server.genealogy.placeholders import unidentified
 from tracenode.server.genealogy.rendering import edges_of
 from tracenode.server.genealogy.search import search
 from tracenode.server.genealogy.shares import portions
+from tracenode.server.genealogy.totals import Inputs
 from tracenode.server.store.known import number_of
 from tracenode.server.store.snapshot import Reading
 
@@ -42,7 +43,9 @@ def path_between(reading: Reading, question: PathBetween) -> PathAnswer:
         root=facts[start].public,
         into=facts[end].public,
         items=tuple(facts[item].public for item in items),
-        edges=edges_of(reading, links, facts, portions(reading, links, moment, span)),
+        edges=edges_of(
+            reading, links, facts, portions(links, Inputs(reading, links, moment, span))
+        ),
         statement=moment.statement(
             truncated=walked.truncated and not items,
             pooled_edges=pooled(links),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, Final
 
 from tracenode.models.answers import Edge, Node
-from tracenode.models.genealogy import HitMark
+from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
 from tracenode.models.quantities import Quantity
 from tracenode.server.genealogy.closure import Link, chunks
 from tracenode.server.genealogy.facts import Fact
+from tracenode.server.genealogy.making import maker
 from tracenode.server.store.journal import from_microseconds
+from tracenode.server.store.references import relation_code
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Reading
 
@@ -32,6 +35,12 @@ _POSITIONS: Final = """
 SELECT json_group_array(json_array(p.id, p.text))
 FROM json_each(:ids) j CROSS JOIN position p ON p.id=j.value
 """
+_KINDS: Final = {
+    relation_code(relation, quality): (relation, quality)
+    for relation in Relation
+    for quality in EdgeQuality
+}
+"""What a number of an edge's kind says."""
 
 
 def place_of(facts: dict[int, Fact], depth: dict[int, int]) -> Callable[[int], Any]:
@@ -48,53 +57,48 @@ def nodes_of(
 ) -> tuple[Node, ...]:
     """Return items, given in order, as nodes. `marks` are those of where-used hits."""
     marks = marks or {}
-    nodes = []
-    for item in items:
-        fact = facts[item]
-        nodes.append(
-            Node(
-                fact.public,
-                fact.kind,
-                fact.material,
-                fact.state,
-                item in held,
-                depth[item],
-                from_microseconds(fact.first_seen),
-                marks.get(item),
-            )
+    return tuple(
+        _node(
+            (fact := facts[item]).public,
+            fact.kind,
+            fact.material,
+            fact.state,
+            item in held,
+            depth[item],
+            _time(fact.first_seen),
+            marks.get(item),
         )
-    return tuple(nodes)
+        for item in items
+    )
 
 
 def edges_of(
     reading: Reading,
     links: Sequence[Link],
     facts: dict[int, Fact],
-    portions: Mapping[Link, Decimal | None] | None = None,
+    portions: Iterable[Decimal | None] = repeat(None),
 ) -> tuple[Edge, ...]:
     """Return edges, given in order, with station, quantity and position. `portions` are the
-    fractions of what went into their outputs, where they are asked for."""
-    portions = portions or {}
+    fractions of what went into their outputs, in the same order, where they are asked for."""
     stations = _looked_up(reading, _STATIONS, {link.ev for link in links})
     units = units_of(reading, {link.unit for link in links})
     positions = _looked_up(reading, _POSITIONS, {link.pos for link in links})
     return tuple(
-        Edge(
-            facts[link.dst].public,
-            facts[link.src].public,
-            link.relation,
-            link.quality,
-            None
-            if link.qty is None or link.unit is None
-            else _quantity(link.qty, *units[link.unit]),
-            "" if link.pos is None else positions[link.pos],
-            stations[link.ev] or "",
-            from_microseconds(link.at),
-            None if link.until == INF else from_microseconds(link.until),
-            link.ev,
-            portions.get(link),
+        _edge(
+            facts[dst].public,
+            facts[src].public,
+            *_KINDS[rel],
+            None if qty is None or unit is None else _quantity(qty, *units[unit]),
+            "" if pos is None else positions[pos],
+            stations[ev] or "",
+            _time(at),
+            None if until == INF else _time(until),
+            ev,
+            portion,
         )
-        for link in links
+        for (src, dst, ev, _, at, until, rel, qty, unit, pos), portion in zip(
+            links, portions, strict=False
+        )
     )
 
 
@@ -107,6 +111,12 @@ def units_of(reading: Reading, numbers: set[int | None]) -> dict[int, tuple[int,
 def _quantity(mantissa: int, scale: int, unit: str) -> Quantity:
     """Amounts repeat, and a model takes microseconds to make."""
     return Quantity.stored(mantissa, scale, unit)
+
+
+_time: Final = lru_cache(16_384)(from_microseconds)
+"""Times of one trace repeat, and those of neighbouring ones."""
+_node: Final = maker(Node)
+_edge: Final = maker(Edge)
 
 
 def _looked_up(reading: Reading, sql: str, numbers: set[Any]) -> dict[int, Any]:

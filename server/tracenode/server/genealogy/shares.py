@@ -11,21 +11,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Final
 
-from tracenode.models.genealogy import Relation
 from tracenode.server.genealogy.believed import lens_of
 from tracenode.server.genealogy.closure import Link, links_within, reachable, within_sql
 from tracenode.server.genealogy.moment import Moment, Span
-from tracenode.server.genealogy.totals import Inputs
+from tracenode.server.genealogy.totals import DIGITS, Inputs
 from tracenode.server.genealogy.walk import Limits, Origin, walk
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Reading
 
 __all__ = ["Share", "portions", "shares"]
 
-_DIGITS: Final = Context(prec=50, rounding=ROUND_HALF_EVEN)
 _PLACES: Final = Decimal("1e-12")
 _ONE: Final = Decimal(1)
 
@@ -49,27 +47,13 @@ def shares(
     return {item: _told(known.get(item)) for item in items}
 
 
-def portions(
-    reading: Reading, links: Sequence[Link], moment: Moment, span: Span
-) -> dict[Link, Share]:
+def portions(links: Iterable[Link], inputs: Inputs) -> list[Share]:
     """Return which fraction of what went into its output each edge is, to 12 decimals."""
-    inputs = Inputs(reading, links, moment, span)
-    return {link: _told(_portion(link, inputs)) for link in links}
+    return [_told(inputs.portion(link)) for link in links]
 
 
 def _told(share: Share) -> Share:
-    return None if share is None else share.quantize(_PLACES, context=_DIGITS)
-
-
-def _portion(link: Link, inputs: Inputs) -> Share:
-    """A placeholder is whole what it turned out to be; what is of no amount is no part."""
-    if link.relation is Relation.Identity and inputs.alone(link):
-        return _ONE
-    amount = inputs.amount(link)
-    if amount is None:
-        return None
-    total = inputs.total(link.dst, amount.dimension)
-    return _DIGITS.divide(amount.value, total) if total else None
+    return None if share is None else share.quantize(_PLACES, context=DIGITS)
 
 
 def _mean(coming: Iterable[tuple[Link, Share]], inputs: Inputs) -> Share:
@@ -85,11 +69,11 @@ def _mean(coming: Iterable[tuple[Link, Share]], inputs: Inputs) -> Share:
             and inputs.total(link.dst, amount.dimension) != 0
         ):
             continue
-        portion = _portion(link, inputs)
+        portion = inputs.portion(link)
         if portion is None or share is None:
             return None
         dimensions.add(None if amount is None else amount.dimension)
-        mean = _DIGITS.fma(portion, share, mean)
+        mean = DIGITS.fma(portion, share, mean)
     return mean if len(dimensions) < 2 else None
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from decimal import Context, Decimal
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -15,12 +15,12 @@ from tracenode.models.quantities import UNITS, Quantity
 from tracenode.server.genealogy.arms import arms
 from tracenode.server.genealogy.believed import Lens, lens_of
 from tracenode.server.genealogy.closure import Link, chunks
-from tracenode.server.genealogy.facts import receipts
+from tracenode.server.genealogy.facts import Fact, receipts
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.genealogy.rendering import units_of
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["Amount", "Inputs", "amount_of"]
+__all__ = ["DIGITS", "Amount", "Inputs", "amount_of"]
 
 _COUNT: Final = "count"
 _HALF: Final = 10**9
@@ -28,7 +28,9 @@ _HALF: Final = 10**9
 apart."""
 _WIDE: Final = Context(prec=100)
 """Wide enough that no sum of quantities is rounded."""
-
+DIGITS: Final = Context(prec=50, rounding=ROUND_HALF_EVEN)
+"""Of fractions."""
+_ONE: Final = Decimal(1)
 
 _DECIMALS: Final = 9
 """Of the factor of every unit of measure, at most."""
@@ -50,68 +52,91 @@ def amount_of(mantissa: int, scale: int, unit: str) -> Amount:
     return Amount(dimension, _WIDE.scaleb(mantissa * factor, -_DECIMALS - scale))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Total:
     """`unknown` edges have no quantity; `parts` neither, but are units, which are pieces."""
 
-    amounts: dict[str, Decimal] = field(default_factory=dict)
-    edges: int = 0
-    unknown: int = 0
-    parts: int = 0
+    amounts: dict[str, Decimal]
+    edges: int
+    unknown: int
+    parts: int
 
-    def add(self, amount: Amount) -> None:
-        known = self.amounts.get(amount.dimension, Decimal(0))
-        self.amounts[amount.dimension] = _WIDE.add(known, amount.value)
+
+_Sum = tuple[int | None, int, int, int, int]
+"""Of the edges into one item in one unit: the unit, upper and lower digits, edges, parts."""
 
 
 class Inputs:
-    """How much some edges are, beside all that went into their outputs by the edges of `span`."""
+    """How much some edges are, beside all that went into their outputs: by the edges of `span`, or,
+    where the `facts` of all their items are given, by the edges themselves, which are all then.
 
-    def __init__(self, reading: Reading, links: Iterable[Link], moment: Moment, span: Span) -> None:
-        measured = sorted(
-            {
-                link.dst
-                for link in links
-                if link.qty is not None or link.relation is Relation.Identity
-            }
-        )
-        sql = _totals_sql(lens_of(moment, span))
-        rows = [
-            row
-            for chunk in chunks(measured)
-            for row in reading.array(sql, {"ids": json.dumps(chunk), **moment.parameters})
-        ]
-        units = {row[1] for row in rows} | {link.unit for link in links}
+    Amounts repeat: what a lot went into mostly got as much of it as others did. So what is equal is
+    worked out once.
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        links: Collection[Link],
+        moment: Moment,
+        span: Span,
+        facts: Mapping[int, Fact] | None = None,
+    ) -> None:
+        measured = {
+            link.dst for link in links if link.qty is not None or link.relation is Relation.Identity
+        }
+        if facts is None:
+            sums = _read(reading, measured, moment, span)
+            lots = _lots(reading, measured)
+        else:
+            sums = _added_up(links, measured, facts)
+            lots = [item for item in measured if _is_lot(facts[item])]
+        different = set(sums.values())
+        units = {link.unit for link in links} | {unit for rows in different for unit, *_ in rows}
         self._units = units_of(reading, units)
-        self._totals: dict[int, _Total] = {}
-        for item, unit, high, low, edges, parts in rows:
-            total = self._totals.setdefault(item, _Total())
-            total.edges += edges
-            if unit is None:
-                total.parts += parts
-                total.unknown += edges - parts
-            else:
-                total.add(amount_of(high * _HALF + low, *self._units[unit]))
-        self._add_receipts(reading, moment)
+        self._amounts: dict[tuple[int, int], Amount] = {}
+        totals = {rows: self._total(rows) for rows in different}
+        self._totals = {item: totals[rows] for item, rows in sums.items()}
+        self._portions: dict[
+            tuple[int | None, int | None, bool, _Total | None], Decimal | None
+        ] = {}
+        self._add(receipts(reading, lots, moment))
 
-    def _add_receipts(self, reading: Reading, moment: Moment) -> None:
-        """What a lot was received with is in it beside what was put to it."""
-        lots: list[int] = []
-        for chunk in chunks(sorted(self._totals)):
-            lots += reading.array(_LOTS, {"ids": json.dumps(chunk)})
-        for lot, text in receipts(reading, lots, moment).items():
-            if text is None:
-                self._totals[lot].unknown += 1
+    def _total(self, sums: Iterable[_Sum]) -> _Total:
+        amounts: dict[str, Decimal] = {}
+        known = unknown = parts = 0
+        for unit, high, low, edges, pieces in sums:
+            if unit is None:
+                parts += pieces
+                unknown += edges - pieces
             else:
-                quantity = Quantity.model_validate(text)
-                own = amount_of(quantity.mantissa, quantity.scale, quantity.unit)
-                self._totals[lot].add(own)
+                known += edges
+                _add(amounts, self._amount(high * _HALF + low, unit))
+        return _Total(amounts, known + unknown + parts, unknown, parts)
+
+    def _add(self, came: Mapping[int, str | None]) -> None:
+        """What a lot was received with is in it beside what was put to it."""
+        for lot, text in came.items():
+            total = self._totals[lot]
+            if text is None:
+                self._totals[lot] = replace(total, unknown=total.unknown + 1)
+            else:
+                own = Quantity.model_validate(text)
+                amounts = dict(total.amounts)
+                _add(amounts, amount_of(own.mantissa, own.scale, own.unit))
+                self._totals[lot] = replace(total, amounts=amounts)
+
+    def _amount(self, mantissa: int, unit: int) -> Amount:
+        amount = self._amounts.get((mantissa, unit))
+        if amount is None:
+            amount = self._amounts[mantissa, unit] = amount_of(mantissa, *self._units[unit])
+        return amount
 
     def amount(self, link: Link) -> Amount | None:
         """How much an edge is; None is unknown."""
         if link.qty is None or link.unit is None:
             return None
-        return amount_of(link.qty, *self._units[link.unit])
+        return self._amount(link.qty, link.unit)
 
     def total(self, item: int, dimension: str) -> Decimal | None:
         """All that went into an item in a dimension; None is unknown. A part without a quantity is
@@ -121,9 +146,72 @@ class Inputs:
             return None
         return total.amounts[dimension]
 
-    def alone(self, link: Link) -> bool:
-        """True where an edge is all that is known to have gone into its output."""
-        return self._totals[link.dst].edges == 1
+    def portion(self, link: Link) -> Decimal | None:
+        """Which fraction of what went into its output an edge is; None is unknown. A placeholder is
+        whole what it turned out to be; what is of no amount is no part."""
+        same = link.relation is Relation.Identity
+        alike = (link.qty, link.unit, same, self._totals.get(link.dst))
+        if alike not in self._portions:
+            self._portions[alike] = self._portion(link, same=same)
+        return self._portions[alike]
+
+    def _portion(self, link: Link, *, same: bool) -> Decimal | None:
+        if same and self._totals[link.dst].edges == 1:
+            return _ONE
+        amount = self.amount(link)
+        if amount is None:
+            return None
+        total = self.total(link.dst, amount.dimension)
+        return DIGITS.divide(amount.value, total) if total else None
+
+
+def _add(amounts: dict[str, Decimal], amount: Amount) -> None:
+    known = amounts.get(amount.dimension, Decimal(0))
+    amounts[amount.dimension] = _WIDE.add(known, amount.value)
+
+
+def _read(
+    reading: Reading, items: Iterable[int], moment: Moment, span: Span
+) -> dict[int, tuple[_Sum, ...]]:
+    sql = _totals_sql(lens_of(moment, span))
+    sums: dict[int, tuple[_Sum, ...]] = {}
+    for chunk in chunks(sorted(items)):
+        for item, *row in reading.array(sql, {"ids": json.dumps(chunk), **moment.parameters}):
+            sums[item] = (*sums.get(item, ()), tuple(row))
+    return sums
+
+
+def _added_up(
+    links: Iterable[Link], items: Collection[int], facts: Mapping[int, Fact]
+) -> dict[int, tuple[_Sum, ...]]:
+    """As `_read`."""
+    sums: dict[int, dict[int | None, list[int]]] = {item: {} for item in items}
+    for src, dst, _, _, _, _, _, qty, unit, _ in links:
+        if dst in sums:
+            row = sums[dst].setdefault(None if qty is None else unit, [0, 0, 0])
+            row[1] += 1
+            if qty is None:
+                row[2] += facts[src].kind is ItemKind.Unit
+            else:
+                row[0] += qty
+    return {
+        item: tuple(
+            (unit, *divmod(total, _HALF), edges, parts)
+            for unit, (total, edges, parts) in rows.items()
+        )
+        for item, rows in sums.items()
+    }
+
+
+def _is_lot(fact: Fact) -> bool:
+    return fact.kind is ItemKind.Lot and fact.owner is None
+
+
+def _lots(reading: Reading, items: Iterable[int]) -> list[int]:
+    lots: list[int] = []
+    for chunk in chunks(sorted(items)):
+        lots += reading.array(_LOTS, {"ids": json.dumps(chunk)})
+    return lots
 
 
 _LOTS: Final = f"""

@@ -66,6 +66,11 @@ class Walked:
         return bool(self.omitted or self.unseen)
 
     @property
+    def whole(self) -> bool:
+        """True where `links` are all edges into the found items that there are."""
+        return self.up and not self.windows and not self.truncated
+
+    @property
     def cut(self) -> set[int]:
         """The items at which more would come."""
         return self.unseen | {link.dst if self.up else link.src for link in self.omitted}
