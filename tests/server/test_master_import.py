@@ -109,6 +109,10 @@ def test_a_fault_says_what_was_expected_and_what_was_found_in_the_cell() -> None
     assert fault == "line 2, consumption: expected 'declare' or 'derive', found 'derives'"
     (fault,) = faults("order,material,quantity,unit,due\n1,A,1,pcs,soon\n")
     assert fault == "line 2, due: expected a date such as 2027-12-31, found 'soon'"
+    (fault,) = faults("material,kind,shelf_life_days\nA,lot,99999999999\n")
+    assert fault.startswith("line 2, shelf_life_days: expected less than or equal to 36525, found ")
+    (fault,) = faults("station,slots\nSMT1,F1||F2\n")
+    assert fault == "line 2, slots: expected a text of at least 1 character(s), found ''"
     (fault,) = faults("material,kind\n?,unit\n")
     assert fault.startswith("line 2: expected a usable identifier, found '?': ")
 

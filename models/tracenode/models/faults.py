@@ -33,6 +33,10 @@ def expected_of(fault: ErrorDetails) -> str:
     for kind, sample in SAMPLES.items():
         if fault["type"].startswith(kind):
             return sample
+    if fault["type"] == "string_too_short":
+        return f"a text of at least {context['min_length']} character(s)"
+    if fault["type"] == "string_too_long":
+        return f"a text of at most {context['max_length']} characters"
     if "pattern" in context:
         return f"text of the form {context['pattern']}"
     return fault["msg"].removeprefix("Input should be ").removeprefix("a valid ")

@@ -224,7 +224,7 @@ def _problem(row: Row, error: Exception) -> ConfigProblem:
     if isinstance(error, ValidationError):
         error = malformed(error)
     if isinstance(error, MalformedRequest):
-        column = error.field.rpartition(".")[2]
+        column = [step for step in error.field.split(".") if not step.isdecimal()][-1]
         return ConfigProblem(f"line {row.line}, {column}", error.found, error.expected)
     if isinstance(error, InvalidIdentifier):
         found = f"{error.text[:64]!r}: {error.reason}"

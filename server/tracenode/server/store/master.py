@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tracenode.models.errors import TraceError
+from tracenode.models.event_parts import Name
 from tracenode.models.events import Master, TraceEvent
 from tracenode.models.faults import malformed
 from tracenode.models.items import ItemKind
@@ -37,6 +38,9 @@ __all__ = [
     "station_policy",
 ]
 
+MAX_DAYS: Final = 36_525
+"""A hundred years."""
+
 
 class MasterEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,14 +53,14 @@ class Material(MasterEntry):
     name: str = ""
     unit: str = ""
     """UN/ECE code of its quantities."""
-    reuse_after_days: float | None = Field(default=None, ge=0)
+    reuse_after_days: float | None = Field(default=None, ge=0, le=MAX_DAYS)
     """A number may come around again, as the next generation, this long after it was registered;
     None: never."""
     gtin: str = Field(default="", pattern=r"^([0-9]{14})?$")
     revision: str = ""
     level: int | None = Field(default=None, ge=1, le=4)
     """Traceability level of IPC-1782."""
-    shelf_life_days: float | None = Field(default=None, ge=0)
+    shelf_life_days: float | None = Field(default=None, ge=0, le=MAX_DAYS)
     id_pattern: str = ""
     over_consumption: Literal["reject", "flag"] = "flag"
     """What becomes of a booking that takes more of a lot than there is."""
@@ -119,7 +123,7 @@ class Station(MasterEntry):
 
     consumption: Literal["declare", "derive"] = "declare"
     unknown_items: Literal["reject", "placeholder"] = "reject"
-    slots: tuple[str, ...] = ()
+    slots: tuple[Name, ...] = ()
     """Names of its slots; none: any name is taken."""
 
 
