@@ -20,6 +20,7 @@ __all__ = [
     "checked_part",
     "checked_text",
     "is_placeholder",
+    "public_id",
 ]
 
 MAX_TEXT: Final = 64
@@ -99,6 +100,14 @@ def _encode(text: str, reserved: dict[str, str]) -> str:
     return "".join(reserved.get(c, c) for c in text)
 
 
+def public_id(scheme: str, part: str, text: str, generation: int, state: int) -> str:
+    """Return the `str` of an Identity, without one being made: for answers of many items."""
+    public = f"{scheme}:{_encode(part, _PART_RESERVED)}:{_encode(text, _TEXT_RESERVED)}"
+    if generation:
+        public = f"{public}~{generation}"
+    return f"{public}~s{state}" if state else public
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Identity:
     """(scheme, part, text, generation, state). Its `str` is the public ItemId.
@@ -151,13 +160,7 @@ class Identity:
         return cls(scheme, unquote(part), unquote(text), int(generation or 0), int(state or 0))
 
     def __str__(self) -> str:
-        public = (
-            f"{self.scheme}:{_encode(self.part, _PART_RESERVED)}"
-            f":{_encode(self.text, _TEXT_RESERVED)}"
-        )
-        if self.generation:
-            public = f"{public}~{self.generation}"
-        return f"{public}~s{self.state}" if self.state else public
+        return public_id(self.scheme, self.part, self.text, self.generation, self.state)
 
     @property
     def node_key(self) -> str:

@@ -14,7 +14,8 @@ A placeholder and the item that it turned out to be are one thing: the item is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from tracenode.models.genealogy import HitMark, Relation
 from tracenode.models.items import ItemKind, ItemState
@@ -111,6 +112,8 @@ class Outcome:
 
     def left(self, item: int) -> HitMark | None:
         """Scrapped or Shipped, where the item is, alone or inside of a container."""
+        if item not in self._packed:
+            return LEFT.get(self.facts[item].state)
         marks = {
             mark
             for inside in _reach((item,), self._packed)
@@ -124,28 +127,28 @@ class Outcome:
             return HitMark.Removed
         return self.left(item) or HitMark.Current
 
-    def ends(self) -> list[int]:
+    def ends(self) -> Sequence[int]:
         """Return the units and lots that are part of nothing now, without the suspect itself,
         unordered."""
-        return [
-            item
-            for item in self.walked.depth
-            if item not in self._starts | self._identified
-            and self._unused(item)
-            and not self._is_place(item)
-        ]
+        return self._ends
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        others = self._starts | self._identified | self._parts
+        return tuple(
+            item for item in self.walked.depth if item not in others and not self._is_place(item)
+        )
 
     def open_ends(self) -> list[int]:
         """Return where the trace ends open, unordered: the suspect too, so far as it went nowhere
         or is still in its container."""
         facts = self.facts
-        ends = self.ends()
+        ends = list(self._ends)
         alone = len(self._starts) == 1
         ends += [
             item
-            for item in self._starts & self.walked.depth.keys()
-            if self._unused(item)
-            and item not in self._identified
+            for item in (self._starts & self.walked.depth.keys()) - self._parts
+            if item not in self._identified
             and (not self._is_place(item) or (alone and facts[item].owner is None))
         ]
         in_tanks = [
@@ -156,9 +159,12 @@ class Outcome:
         ends += held_now(self._reading, in_tanks, self._moment) - self.walked.unseen
         return [item for item in ends if not self._closed(item)]
 
-    def _unused(self, item: int) -> bool:
-        same = (item, *self._stand_ins.get(item, ()))
-        return not any(one in self._used or one in self.walked.unseen for one in same)
+    @cached_property
+    def _parts(self) -> set[int]:
+        """What is part of something, or of which it is not known."""
+        used = self._used | self.walked.unseen
+        same = self._stand_ins.items()
+        return used | {item for item, others in same if not used.isdisjoint(others)}
 
     def _is_place(self, item: int) -> bool:
         return self.facts[item].kind in PLACES

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from tracenode.models.identifiers import Identity
+from tracenode.models.identifiers import public_id
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.server.genealogy.believed import Lens, interval_sources, lens_of
 from tracenode.server.genealogy.closure import chunks
@@ -37,6 +37,11 @@ class Fact(NamedTuple):
     """By a hold on itself."""
     owner: int | None = None
     """Of a content: the lot or container that it is or was in."""
+
+
+# As in `closure`: quicker than calling the enumerations.
+_KINDS: Final = {int(kind): kind for kind in ItemKind}
+_STATES: Final = {int(state): state for state in ItemState}
 
 
 def _any(table: str, row: str, anchor: str, lens: Lens, column: str) -> str:
@@ -96,11 +101,11 @@ def facts_of(reading: Reading, ids: Iterable[int], moment: Moment) -> dict[int, 
 def _fact(row: list[Any]) -> Fact:
     _, scheme, part, kind, text, generation, at, state, hold, owner, content = row
     return Fact(
-        str(Identity(scheme, part, text, generation, content)),
-        ItemKind(kind),
+        public_id(scheme, part, text, generation, content),
+        _KINDS[kind],
         part,
         text,
-        ItemState.Registered if state is None else ItemState(state),
+        ItemState.Registered if state is None else _STATES[state],
         at,
         bool(hold),
         owner,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tracenode.models.answers import RecallAnswer, RecallHit, RecallScope
 from tracenode.models.genealogy import EdgeQuality
@@ -16,11 +17,12 @@ from tracenode.server.genealogy.ends import Outcome
 from tracenode.server.genealogy.facts import Fact, facts_of
 from tracenode.server.genealogy.history import check_page
 from tracenode.server.genealogy.lineage import ids_of, used_span
+from tracenode.server.genealogy.making import maker
 from tracenode.server.genealogy.moment import Moment, Span, moment_of
 from tracenode.server.genealogy.rendering import place_of
 from tracenode.server.genealogy.search import search
-from tracenode.server.genealogy.shares import Share, shares
-from tracenode.server.genealogy.walk import Limits, Origin, Walked, walk
+from tracenode.server.genealogy.shares import Share, shares_of_walk
+from tracenode.server.genealogy.walk import Arrival, Limits, Origin, Walked, walk
 from tracenode.server.store.known import number_of
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import OutOfTime, Reading
@@ -93,7 +95,7 @@ class _Recall:
             order = sorted(outcome.ends(), key=place_of(facts, walked.depth))
             page = order[question.offset : question.offset + question.limit]
             cut = set(ids_of(facts, walked.cut))
-            known = self._shares(page)
+            known = self._shares(page, walked)
             in_time = known is not None
             hits = _hits(page, outcome, known or {})
         return RecallAnswer(
@@ -114,38 +116,37 @@ class _Recall:
             shares_unknown=sum(hit.share is None for hit in hits),
         )
 
-    def _shares(self, page: Sequence[int]) -> dict[int, Share] | None:
+    def _shares(self, page: Sequence[int], walked: Walked) -> dict[int, Share] | None:
         """The shares of the hits of a page; None past the deadline."""
         if not page:
             return {}
         try:
             with self._reading.until(self._ends):
-                return shares(self._reading, self._origin, page, self._moment, self._span)
+                return shares_of_walk(self._reading, walked, page, self._moment, self._span)
         except OutOfTime:
             return None
+
+
+_hit: Final = maker(RecallHit)
 
 
 def _hits(page: list[int], outcome: Outcome, known: dict[int, Share]) -> tuple[RecallHit, ...]:
     walked, facts = outcome.walked, outcome.facts
     sure = _sure(walked) if page else walked
     certainly, somehow = _Reasons(sure, facts), _Reasons(walked, facts)
-    hits = []
-    for item in page:
-        certain = item in sure.depth
-        fact = facts[item]
-        hits.append(
-            RecallHit(
-                fact.public,
-                fact.material,
-                fact.state,
-                outcome.mark(item),
-                walked.depth[item],
-                not certain,
-                (certainly if certain else somehow).of(item),
-                known.get(item),
-            )
+    return tuple(
+        _hit(
+            (fact := facts[item]).public,
+            fact.material,
+            fact.state,
+            outcome.mark(item),
+            walked.depth[item],
+            not (certain := item in sure.depth),
+            (certainly if certain else somehow).of(item),
+            known.get(item),
         )
-    return tuple(hits)
+        for item in page
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,18 +165,28 @@ class _Reasons:
         self._facts = facts
         self._walked = walked
         self._known: dict[int, _Way] = {}
+        self._before: Arrival | None = None
+        self._beginning: tuple[str, ...] = ()
 
     def of(self, item: int) -> tuple[str, ...]:
+        arrival, fact = self._walked.arrivals[item], self._facts[item]
+        if arrival.before is None or fact.owner is not None:
+            return self._named(arrival)
+        if arrival.before is not self._before:
+            self._before = arrival.before
+            self._beginning = self._named(arrival.before)
+        return (*self._beginning, fact.public)
+
+    def _named(self, arrival: Arrival) -> tuple[str, ...]:
         passed = []
-        way: _Way | None = self._way(item)
+        way: _Way | None = self._way(arrival)
         while way is not None:
             passed.append(self._facts[way.item].public)
             way = way.before
         passed.reverse()
         return tuple(passed)
 
-    def _way(self, item: int) -> _Way:
-        arrival = self._walked.arrivals[item]
+    def _way(self, arrival: Arrival) -> _Way:
         todo = []
         while id(arrival) not in self._known and arrival.before is not None:
             todo.append(arrival)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -18,11 +18,11 @@ from tracenode.server.genealogy.believed import lens_of
 from tracenode.server.genealogy.closure import Link, links_within, reachable, within_sql
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.genealogy.totals import DIGITS, Inputs
-from tracenode.server.genealogy.walk import Limits, Origin, walk
+from tracenode.server.genealogy.walk import Limits, Origin, Walked, walk
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["Share", "portions", "shares"]
+__all__ = ["Share", "portions", "shares", "shares_of_walk"]
 
 _PLACES: Final = Decimal("1e-12")
 _ONE: Final = Decimal(1)
@@ -45,6 +45,30 @@ def shares(
     links = _taken(origin, links_within(reading, between, moment, span), span)
     known = _shares(origin, links, Inputs(reading, links, moment, span))
     return {item: _told(known.get(item)) for item in items}
+
+
+def shares_of_walk(
+    reading: Reading, walked: Walked, items: Sequence[int], moment: Moment, span: Span
+) -> dict[int, Share]:
+    """As `shares`, for items that a walk from the suspect found: its edges are not read again,
+    unless it left some out."""
+    if walked.truncated:
+        return shares(reading, walked.origin, items, moment, span)
+    links = sorted(_leading_to(items, walked.links))
+    known = _shares(walked.origin, links, Inputs(reading, links, moment, span))
+    return {item: _told(known.get(item)) for item in items}
+
+
+def _leading_to(items: Sequence[int], links: Iterable[Link]) -> Iterator[Link]:
+    """Those of some edges that are on a way to one of the items."""
+    into: dict[int, list[Link]] = {}
+    for link in links:
+        into.setdefault(link.dst, []).append(link)
+    todo = list(items)
+    while todo:
+        for link in into.pop(todo.pop(), ()):
+            yield link
+            todo.append(link.src)
 
 
 def portions(links: Iterable[Link], inputs: Inputs) -> list[Share]:

@@ -16,7 +16,7 @@ from tracenode.server.genealogy.closure import Link
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import OutOfTime
 
-__all__ = ["Limits", "Origin", "Walked", "walk"]
+__all__ = ["Arrival", "Limits", "Origin", "Walked", "walk"]
 
 LinksFrom = Callable[[Sequence[int]], Iterable[Link]]
 Rank = Callable[[Sequence[int], int], Sequence[int]]
@@ -51,7 +51,7 @@ class Walked:
     up: bool
     windows: bool
     depth: dict[int, int]
-    arrivals: dict[int, _Arrival]
+    arrivals: dict[int, Arrival]
     links: list[Link] = field(default_factory=list)
     omitted: list[Link] = field(default_factory=list)
     unseen: set[int] = field(default_factory=set)
@@ -88,23 +88,23 @@ class Walked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Arrival:
+class Arrival:
     """An item reached for the instants [at, until), over which edge and from where."""
 
     item: int
     at: int
     until: int
     link: Link | None = None
-    before: _Arrival | None = None
+    before: Arrival | None = None
 
 
-_Steps = list[tuple[_Arrival, Link]]
+_Steps = list[tuple[Arrival, Link]]
 
 
 class _Spread(Protocol):
     """Take the edges of a level that count, and return who is reached by them."""
 
-    def __call__(self, steps: _Steps, taken: list[Link], *, up: bool) -> list[_Arrival]: ...
+    def __call__(self, steps: _Steps, taken: list[Link], *, up: bool) -> list[Arrival]: ...
 
 
 class _Reached:
@@ -149,7 +149,7 @@ def walk(
     """
     found = Walked(origin, up, windows, {origin.asked: 0}, {})
     starts = _fitting(origin, limits, found)
-    level = [_Arrival(item, -INF, INF) for item in starts]
+    level = [Arrival(item, -INF, INF) for item in starts]
     found.depth.update(dict.fromkeys(starts, 0))
     found.arrivals.update((arrival.item, arrival) for arrival in level)
     spread = _windowed(level) if windows else _plain(level)
@@ -194,7 +194,7 @@ def _fitting(origin: Origin, limits: Limits, found: Walked) -> Sequence[int]:
     return [item for item in origin.starts if item == origin.asked or item in kept]
 
 
-def _steps(level: list[_Arrival], links_from: LinksFrom, *, up: bool) -> _Steps:
+def _steps(level: list[Arrival], links_from: LinksFrom, *, up: bool) -> _Steps:
     """The edges of a level with where they come from, in a certain order."""
     at: dict[int, list[Link]] = {}
     for link in links_from(sorted({arrival.item for arrival in level})):
@@ -205,36 +205,36 @@ def _steps(level: list[_Arrival], links_from: LinksFrom, *, up: bool) -> _Steps:
     return [(arrival, link) for arrival in level for link in at.get(arrival.item, ())]
 
 
-def _plain(starts: Iterable[_Arrival]) -> _Spread:
+def _plain(starts: Iterable[Arrival]) -> _Spread:
     seen = {start.item for start in starts}
 
-    def spread(steps: _Steps, taken: list[Link], *, up: bool) -> list[_Arrival]:
-        coming: list[_Arrival] = []
+    def spread(steps: _Steps, taken: list[Link], *, up: bool) -> list[Arrival]:
+        coming: list[Arrival] = []
         for before, link in steps:
             taken.append(link)
             item = link.src if up else link.dst
             if item not in seen:
                 seen.add(item)
-                coming.append(_Arrival(item, -INF, INF, link, before))
+                coming.append(Arrival(item, -INF, INF, link, before))
         return coming
 
     return spread
 
 
-def _windowed(starts: Iterable[_Arrival]) -> _Spread:
+def _windowed(starts: Iterable[Arrival]) -> _Spread:
     reached = _Reached()
     for start in starts:
         reached.add(start.item, start.at, start.until)
 
-    def spread(steps: _Steps, taken: list[Link], *, up: bool) -> list[_Arrival]:
-        coming: list[_Arrival] = []
+    def spread(steps: _Steps, taken: list[Link], *, up: bool) -> list[Arrival]:
+        coming: list[Arrival] = []
         for before, link in steps:
             at, until = max(before.at, link.at), min(before.until, link.until)
             if at < until:
                 taken.append(link)
                 item = link.src if up else link.dst
                 coming.extend(
-                    _Arrival(item, *part, link, before) for part in reached.add(item, at, until)
+                    Arrival(item, *part, link, before) for part in reached.add(item, at, until)
                 )
         return coming
 
