@@ -185,3 +185,20 @@ def test_only_what_is_divisible_has_a_balance(item: str) -> None:
     plant.make(item)
     with pytest.raises(MalformedRequest, match="a lot or a container"):
         balance(plant, item.split()[1])
+
+
+def test_what_was_drawn_from_a_placeholder_was_drawn_from_the_lot_that_it_is() -> None:
+    plant = Plant()
+    plant.make("PUMP P")
+    plant.master("station", "OP10", unknown_items="placeholder")
+    plant.ok("consume", item="P", lot="L", quantity="4 KGM", station="OP10")
+    plant.ok("receive", item="L", material="STEEL", quantity="10 KGM")
+    plant.ok("consume", item="P", lot="lot:STEEL:L", quantity="1 KGM")
+    before = plant.seq
+    plant.ok("identify", placeholder="lot:?:L", item="lot:STEEL:L")
+    found = {"received": "10 KGM", "consumed": "5 KGM", "balance": "5 KGM"}
+    assert told(balance(plant, "lot:STEEL:L")) == found
+    assert told(balance(plant, "lot:STEEL:L", as_known_at=before))["consumed"] == "1 KGM"
+    plant.ok("consume", item="P", lot="lot:?:L", quantity="2 KGM")
+    plant.ok("scrap", item="lot:STEEL:L")
+    assert told(balance(plant, "lot:STEEL:L"))["scrapped"] == "3 KGM"

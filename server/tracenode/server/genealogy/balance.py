@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 from tracenode.models.analysis import MassBalance, MassBalanceAnswer
 from tracenode.models.answers import Balance
 from tracenode.models.errors import MalformedRequest
+from tracenode.models.genealogy import Relation
 from tracenode.models.items import ItemKind
 from tracenode.server.genealogy.account import UNKNOWN, Account, Step
 from tracenode.server.genealogy.believed import Lens, interval_sources, lens_of
-from tracenode.server.genealogy.closure import CHUNK
+from tracenode.server.genealogy.closure import CHUNK, links_of
 from tracenode.server.genealogy.contents import owner_of, with_contents
 from tracenode.server.genealogy.facts import Fact, facts_of
 from tracenode.server.genealogy.moment import Moment, Span, moment_of
@@ -70,8 +72,10 @@ def _in_time(
     account = Account()
     try:
         with reading.until(ends):
-            steps = sorted(_steps(reading, item, fact, moment), key=lambda step: step.place)
-            derived = _derived(reading, item, moment)
+            same = {item: fact, **_stand_ins(reading, item, moment)}
+            said = (_steps(reading, number, known, moment) for number, known in same.items())
+            steps = sorted(chain.from_iterable(said), key=lambda step: step.place)
+            derived = _derived(reading, list(same), moment)
     except OutOfTime:
         return None
     for step in steps:
@@ -79,6 +83,14 @@ def _in_time(
     if derived:
         account.miss("consumed", derived)
     return account.told()
+
+
+def _stand_ins(reading: Reading, item: int, moment: Moment) -> dict[int, Fact]:
+    """The placeholders that turned out to be a lot: what was drawn from them was drawn from it."""
+    links = links_of(
+        reading, [item], moment, moment.point, up=False, relations=(Relation.Identity,)
+    )
+    return facts_of(reading, sorted({link.dst for link in links}), moment)
 
 
 # ------------------------------------------------------------------ what the records say
@@ -156,8 +168,8 @@ def _derived_sql(lens: Lens) -> str:
     return f"SELECT json_group_array(ev) FROM ({rows})"
 
 
-def _derived(reading: Reading, item: int, moment: Moment) -> int:
+def _derived(reading: Reading, items: Sequence[int], moment: Moment) -> int:
     """How often the lot was mounted where consumption is derived: it has no amounts."""
-    ids = json.dumps(with_contents(reading, [item], moment))
+    ids = json.dumps(with_contents(reading, items, moment))
     values = {"ids": ids, **moment.parameters}
     return len(reading.array(_derived_sql(lens_of(moment, Span.Ever)), values))
