@@ -45,6 +45,14 @@ def test_no_python_file_is_too_long() -> None:
     assert {str(path): n for path, n in lengths.items() if n > LONGEST} == {}
 
 
+@pytest.mark.parametrize("package", ["store", "store/adjacency", "genealogy"])
+def test_a_package_lists_every_room(package: str) -> None:
+    folder = ROOT / "server" / "tracenode" / "server" / package
+    listed = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+    rooms = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert sorted(room for room in rooms if f"`{room}`" not in listed) == []
+
+
 def test_models_import_only_pydantic_and_the_standard_library() -> None:
     allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "tracenode"}
     wrong = []
