@@ -1,8 +1,7 @@
-"""Tanks, topped-up lots, slots, stock and placeholders by method, and how they are browsed."""
+"""Tanks, topped-up lots, slots and stock by method, and how they are browsed."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -27,8 +26,7 @@ from tests.opcua.surface.plant import (
 )
 from tests.support.waiting import eventually
 from tracenode.models.answers import Ingredients
-from tracenode.models.evaluation import Evaluation
-from tracenode.models.events import Complete, Master, Receive, Register, Start
+from tracenode.models.events import Master, Receive, Register
 from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
 from tracenode.server.opcua.arguments import NULL_DATE
@@ -37,7 +35,7 @@ from tracenode.server.opcua.surface.keys import model_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-Q, QUALITY, STOCK = (f"Traceability.{name}" for name in ("Queries", "Quality", "Stock"))
+Q, STOCK = "Traceability.Queries", "Traceability.Stock"
 HERE = "St/OP10"
 SERVER = ua_id(ObjectIds.Server)
 S = TraceStatus
@@ -47,13 +45,12 @@ OUT, BACK = ua.BrowseDirection.Forward, ua.BrowseDirection.Inverse
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def materials(plant: Plant) -> None:
-    """OIL may not be booked out below nothing; OP30 takes what nobody registered."""
+    """OIL may not be booked out below nothing."""
     for key, data in {
         "OIL": {"kind": "lot", "unit": "KGM", "over_consumption": "reject"},
         "TANK": {"kind": "container"},
     }.items():
         await plant.book(Master(kind="material", key=key, data=data))
-    await plant.book(Master(kind="station", key="OP30", data={"unknown_items": "placeholder"}))
 
 
 async def tank(plant: Plant) -> str:
@@ -378,61 +375,6 @@ async def test_stock_that_was_counted_is_told(plant: Plant, client: Client) -> N
     ):
         answer = await outputs(client, STOCK, "AdjustStock", request_id(), *given)
         assert (answer[0], answer[2]) == (0, status), answer
-
-
-# ------------------------------------------------------------------ placeholders and windows
-async def test_what_nobody_registered_is_identified_later(plant: Plant, client: Client) -> None:
-    text = f"LATE{next(plant.numbers)}"
-    started = await outputs(client, "St/OP30", "StartItem", request_id(), text, "", "")
-    assert started[2] == S.Ok, started
-    placeholder = f"sn:?:{text}"
-    await shows(client, "St/OP30.CurrentItem.ItemId", placeholder)
-    assert (await outputs(client, Q, "GetItem", placeholder))[2] == S.Ok
-    pump = await plant.unit()
-    asked = (request_id(), placeholder, pump)
-    async with hearing(client, SERVER, "TraceAssociationEventType") as heard:
-        for replayed in (S.Ok, S.OkReplayed):
-            merged = await outputs(client, QUALITY, "MergePlaceholder", *asked)
-            assert merged[2] == replayed, merged
-        await eventually(lambda: heard)
-    (identified,) = heard
-    assert (identified["ItemId"], identified["ReplacedItemId"]) == (pump, placeholder)
-    assert identified["Message"].Text == f"{text} is {pump[8:]}"
-    for given, status in (
-        ((pump, placeholder), S.MalformedRequest),
-        ((placeholder, "nobody"), S.UnknownItem),
-    ):
-        answer = await outputs(client, QUALITY, "MergePlaceholder", request_id(), *given)
-        assert answer[2] == status, answer
-
-
-async def test_all_that_was_at_a_station_is_held(plant: Plant, client: Client) -> None:
-    before, pump = await plant.unit(), await plant.unit()
-    for item in (before, pump):
-        await plant.book(Start(station="OP40", item=item))
-        await plant.book(Complete(station="OP40", item=item, evaluation=Evaluation.OK))
-        if item == before:
-            await asyncio.sleep(0.005)
-            since = datetime.now(UTC)
-    asked = (request_id(), "OP40", ua.Variant(since, V.DateTime), ua.Variant(), "torque")
-    async with hearing(client, SERVER, "TraceDispositionEventType") as heard:
-        hold, text, status = await outputs(client, QUALITY, "PlaceWindowHold", *asked)
-        assert (text, status) == ("", S.Ok)
-        again = await outputs(client, QUALITY, "PlaceWindowHold", *asked)
-        assert again == [hold, "", S.OkReplayed]
-        await eventually(lambda: heard)
-    (held,) = heard
-    assert (held["HoldId"], held["ItemId"], held["ReasonCode"]) == (hold, "", "torque")
-    assert await read(client, f"Item/{pump}#OnHold") is True
-    assert await read(client, f"Item/{before}#OnHold") is False
-    refused = await outputs(client, "St/OP10", "CheckItem", "", pump)
-    assert refused[3] == S.ItemOnHold
-    released = await outputs(client, QUALITY, "ReleaseHold", request_id(), hold, "fine")
-    assert released[2] == S.Ok
-    await shows(client, f"Item/{pump}#OnHold", False)
-    backward = (ua.Variant(since, V.DateTime), ua.Variant(since - timedelta(1), V.DateTime))
-    wrong = (request_id(), "OP40", *backward, "torque")
-    assert (await outputs(client, QUALITY, "PlaceWindowHold", *wrong))[2] == S.MalformedRequest
 
 
 def _u16(value: int) -> ua.Variant:
