@@ -47,6 +47,15 @@ def test_S9_what_is_unknown_is_counted_and_never_zero(plant: Plant) -> None:
     assert stock(plant, "L") == ("mass", "10", "0", 1)
 
 
+@pytest.mark.parametrize("quantity", ["999999999999999999 TNE", "0.000000000001 MGM"])
+def test_S9_more_than_there_is_is_noticed_by_whatever_amount(plant: Plant, quantity: str) -> None:
+    for lot in ("L", "C"):
+        plant.ok("consume", item="P1", lot=lot, quantity="10 KGM")
+    draw = {"item": "P1", "quantity": quantity}
+    plant.refused(TraceStatus.OverConsumption, "consume", plant.minute, lot="C", **draw)
+    assert "more than there is of lot:STEEL:L" in plant.ok("consume", 99, lot="L", **draw).text
+
+
 def test_S9_more_than_there_is_is_flagged_or_refused(plant: Plant) -> None:
     flagged = plant.ok("consume", item="P1", lot="L", quantity="10.5 KGM")
     assert flagged.text == "0.5 KGM more than there is of lot:STEEL:L"

@@ -104,14 +104,22 @@ class Totals(NamedTuple):
             return None
         return _quantity(balance, self.dimension, unit)
 
+    def covers(self, asked: Quantity) -> bool:
+        """False where more is asked for than is left; True too where what is left is not known, or
+        is of another dimension."""
+        return self._lacking(asked) <= 0
+
     def missing(self, asked: Quantity) -> Quantity | None:
-        """Return by how much more is asked for than is left; None where it is not, or what is left
-        is not known, or is of another dimension."""
+        """Return by how much more is asked for than is left; None where it is not, or by more or
+        less than a quantity holds."""
+        lacking = self._lacking(asked)
+        return _quantity(lacking, self.dimension, asked.unit) if lacking > 0 else None
+
+    def _lacking(self, asked: Quantity) -> Decimal:
         dimension, amount = _measured(asked)
         if self.unknown or self.dimension != dimension:
-            return None
-        lacking = _EXACT.subtract(_EXACT.add(self.gone, amount), self.come)
-        return _quantity(lacking, dimension, asked.unit) if lacking > 0 else None
+            return _ZERO
+        return _EXACT.subtract(_EXACT.add(self.gone, amount), self.come)
 
 
 def _quantity(balance: Decimal, dimension: str, unit: str) -> Quantity | None:

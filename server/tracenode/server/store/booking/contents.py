@@ -162,10 +162,11 @@ def require_drawable(case: Case, draws: Sequence[tuple[Found, Quantity | None]])
         if quantity is None:
             continue
         totals = left.get(found.id, holding.totals)
-        missing = totals.missing(quantity)
-        if missing is not None:
+        if not totals.covers(quantity):
             _require_flagged(case, found, totals, quantity)
-            told.append(f"{missing} more than there is of {found.public}")
+            missing = totals.missing(quantity)
+            more = "more" if missing is None else f"{missing} more"
+            told.append(f"{more} than there is of {found.public}")
         if len(draws) > 1:
             left[found.id] = totals.after(FlowKind.Draw, quantity)
     return "; ".join(told)
