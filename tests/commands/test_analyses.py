@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.plant import BEGUN, LOT, called, error_of
+from tests.commands.plant import BEGUN, LOT, called, document, error_of
 from tracenode.models.analysis import (
     CommonCause,
     CompareToBom,
@@ -18,6 +18,9 @@ from tracenode.models.analysis import (
     TimeWindow,
 )
 from tracenode.models.answers import Asked, ItemHistory, PathBetween, RecallScope, WhereUsed, plain
+from tracenode.models.event_parts import Window
+from tracenode.models.events import Consume, Hold, Master
+from tracenode.models.receipts import Requester
 from tracenode.server.trace import Trace
 
 SINCE, UNTIL = BEGUN + timedelta(hours=2), BEGUN + timedelta(hours=2, minutes=10)
@@ -77,6 +80,8 @@ def test_a_path_is_one_line_for_each_step(plant: Path) -> None:
     assert first.split()[:5] == [LOT, "Consume", "sn:MOTOR:M1", "0.35", "KGM"]
     assert second.split()[:4] == ["sn:MOTOR:M1", "Install", "sn:PUMP:P1", "unknown"]
     assert lines("path", "P1", LOT, "--db", plant)[0] == f"no way from sn:PUMP:P1 into {LOT}"
+    same = called("path", "P1", "sn:PUMP:P1", "--db", plant)
+    assert (same.exit_code, "nothing lies between" in same.stdout) == (0, True)
 
 
 def test_a_balance_is_a_sum(plant: Path) -> None:
@@ -124,7 +129,21 @@ def test_a_bill_that_does_not_match_is_1(plant: Path) -> None:
     assert verdicts == {"Missing", "NotInBom"}
     assert any(line.startswith("matches: NO") for line in said)
     assert "matches: yes" in lines("bom", "M1", "--db", plant)
-    assert "BOARD has no bill of material" in lines("bom", "B1", "--db", plant)
+
+
+def test_a_bill_matches_or_not_or_it_is_not_known(database: Path) -> None:
+    none = called("bom", "B3", "--db", database)
+    assert (none.exit_code, "BOARD has no bill of material\n" in none.stdout) == (1, True)
+    assert "matches" not in none.stdout
+    components = [{"material": "COIL", "quantity": "1 KGM"}]
+    with Trace.open(database) as trace:
+        for event in (
+            Master(kind="bom", key="BOARD", data={"components": components}),
+            Consume(item="B3", lot=LOT),
+        ):
+            assert not trace.record_now(event, Requester("t")).refused
+    unknown = called("bom", "B3", "--db", database)
+    assert (unknown.exit_code, "matches: unknown" in unknown.stdout) == (1, True)
 
 
 def test_coverage_is_counts(plant: Path) -> None:
@@ -197,3 +216,19 @@ def test_wrong_use_is_2(plant: Path, arguments: list[str]) -> None:
     said = called(*arguments, "--db", plant)
     assert said.exit_code == 2
     assert f"Usage: tracenode {arguments[0]}" in said.stderr
+
+
+def test_a_hold_on_a_window_is_counted(database: Path) -> None:
+    open_holds = document("status", "--db", database)["open_holds"]
+    with Trace.open(database) as trace:
+        window = Window(station="OP10", since=BEGUN)
+        hold = Hold(scope="window", window=window, reason="cold")
+        assert not trace.record_now(hold, Requester("t")).refused
+    assert document("status", "--db", database)["open_holds"] == open_holds + 1
+
+
+def test_a_time_that_is_none_names_what_is_taken(plant: Path) -> None:
+    said = called("history", "P1", "--as-known-at", "-5", "--db", plant)
+    assert said.exit_code == 2
+    assert "expected a time such as" in said.stderr
+    assert "or a journal position" in said.stderr
