@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -16,9 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.genealogy.chance import BOXES, LOTS, Chance
-from tracenode.models.answers import WhereUsed
+from tests.store.oracle import states
+from tracenode.models.analysis import Impact
+from tracenode.models.answers import Ingredients, RecallScope, WhereUsed
 from tracenode.server.genealogy.closure import reachable
+from tracenode.server.genealogy.impact import impact
+from tracenode.server.genealogy.lineage import ingredients, where_used
 from tracenode.server.genealogy.moment import Span, moment_of
+from tracenode.server.genealogy.recall import recall_scope
 from tracenode.server.store.adjacency import reach
 from tracenode.server.store.adjacency.layout import Base, open_index, write_index
 from tracenode.server.store.adjacency.moved import moved_since
@@ -220,6 +226,34 @@ def test_what_was_mounted_is_found_by_both_tiers(random: Random) -> None:
         expected = by_networkx(connection)
         assert by_sql(connection) == expected
         assert by_both(connection, Adjacency(base, overlay, plant.seq)) == expected
+
+
+@laws
+@given(chances)
+@pytest.mark.usefixtures("ways")
+def test_answers_are_the_same_with_the_index_and_without(random: Random) -> None:
+    chance = Mounting(random)
+    connection = chance.plant.connection
+    for _ in range(40):
+        chance.step()
+    with tempfile.TemporaryDirectory() as folder:
+        adjacency = Adjacency(made(connection, folder), Overlay(), chance.plant.seq)
+        alone, beside = Reading(connection), Indexed(connection, adjacency)
+        exist = sorted(states(chance.told, chance.plant.seq))
+        for item in random.sample(exist, min(3, len(exist))):
+            for ever in (True, False):
+                made_of = Ingredients(item=item, ever=ever)
+                assert ingredients(beside, made_of) == ingredients(alone, made_of)
+            used_in = WhereUsed(item=item)
+            assert where_used(beside, used_in) == where_used(alone, used_in)
+            whole = recall_scope(alone, RecallScope(item=item))
+            counted = replace(whole, hits=(), shares_unknown=0)
+            for reading in (alone, beside):
+                assert recall_scope(reading, RecallScope(item=item)) == whole
+                assert recall_scope(reading, RecallScope(item=item, limit=0)) == counted
+                touched = impact(reading, Impact(item=item))
+                assert touched.affected == whole.affected
+                assert touched.statement == whole.statement
 
 
 def test_what_was_mounted_leads_to_what_was_mounted_again() -> None:

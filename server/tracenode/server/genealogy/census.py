@@ -1,15 +1,16 @@
 """Counting where an item went, in SQLite, where that is too much to bring into memory.
 
 Where an edge still holds no path is in doubt, so the items that hold the suspect now are counted by
-one recursive statement. What it reached only over an edge that has ended must share an instant with
-all of its path (SEMANTICS S6): those few are walked in memory, together with what lies above them.
+one statement. What it reached only over an edge that has ended must share an instant with all of
+its path (SEMANTICS S6): those few are walked in memory, together with what lies above them.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
@@ -17,7 +18,14 @@ from tracenode.models.identifiers import PLACEHOLDER
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.server.genealogy.arms import arms
 from tracenode.server.genealogy.believed import Lens, edge_sources, interval_sources, lens_of
-from tracenode.server.genealogy.closure import Link, holding, links_of
+from tracenode.server.genealogy.closure import (
+    Link,
+    as_json,
+    holding,
+    links_of,
+    reachable,
+    within_sql,
+)
 from tracenode.server.genealogy.contents import emptied, in_owner
 from tracenode.server.genealogy.ends import PLACES, Outcome
 from tracenode.server.genealogy.facts import facts_of
@@ -28,7 +36,7 @@ from tracenode.server.genealogy.walk import Limits, Origin, walk
 from tracenode.server.store.schema import INF
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["Census", "census_of", "count", "doubtful_sql", "holding_sql"]
+__all__ = ["Census", "census_of", "count", "counting_sql"]
 
 
 @dataclass(slots=True)
@@ -90,9 +98,11 @@ def census_of(reading: Reading, outcome: Outcome, moment: Moment) -> Census:
 def count(reading: Reading, origin: Origin, moment: Moment, span: Span) -> Census:
     """Count all that an item went into: by the edges that hold at the moment or, with the span
     Ever, by all."""
-    values = {"ids": json.dumps(origin.starts), **moment.parameters}
+    starts, point = origin.starts, moment.point
+    items = reachable(reading, starts, moment, point, up=False, limit=INF)
+    values = {"ids": json.dumps(starts), "items": as_json(items), **moment.parameters}
     affected, lines, marks, ends, pools, places, owners = reading.array(
-        holding_sql(lens_of(moment, moment.point)), values
+        counting_sql(lens_of(moment, point)), values
     )
     census = Census(
         affected,
@@ -104,21 +114,24 @@ def count(reading: Reading, origin: Origin, moment: Moment, span: Span) -> Censu
         set(owners),
     )
     if span is Span.Ever:
-        _count_former(reading, origin, moment, census)
+        _count_former(reading, origin, moment, census, items)
     census.add_owners(reading, moment)
     return census
 
 
-def _count_former(reading: Reading, origin: Origin, moment: Moment, census: Census) -> None:
-    """Add the items that the suspect was in once and is in no more."""
-    values = {"ids": json.dumps(origin.starts), **moment.parameters}
-    doubtful, above = reading.array(doubtful_sql(lens_of(moment, Span.Ever)), values)
-    if not doubtful:
+def _count_former(
+    reading: Reading, origin: Origin, moment: Moment, census: Census, items: Sequence[int]
+) -> None:
+    """Add what the suspect was in once and is in no more; `items` hold it still."""
+    ever = reachable(reading, origin.starts, moment, Span.Ever, up=False, limit=INF)
+    if len(ever) == len(items):
         return
-    inner = {*doubtful, *above}
+    doubtful = set(ever).difference(items)
+    values = {"ids": as_json(list(doubtful)), "within": as_json(ever), **moment.parameters}
+    inner = set(reading.array(within_sql(lens_of(moment, Span.Ever), up=True), values))
     links = links_of(reading, sorted(inner), moment, Span.Ever, up=True)
     links = [link for link in links if link.src in inner]
-    links += links_of(reading, doubtful, moment, Span.Ever, up=False)
+    links += links_of(reading, sorted(doubtful), moment, Span.Ever, up=False)
     at: dict[int, list[Link]] = {}
     for link in dict.fromkeys(links):
         at.setdefault(link.src, []).append(link)
@@ -130,7 +143,7 @@ def _count_former(reading: Reading, origin: Origin, moment: Moment, census: Cens
         windows=True,
     )
     outcome = Outcome(reading, walked, facts_of(reading, walked.depth, moment), moment)
-    former = walked.depth.keys() & set(doubtful)
+    former = walked.depth.keys() & doubtful
     census.add(outcome, former)
     census.owners -= holding(reading, origin.starts, list(census.owners), moment)
     census.pooled += pooled(link for link in walked.links if link.src in former)
@@ -155,11 +168,12 @@ def _used(point: Lens, table: str) -> str:
 
 
 @cache
-def holding_sql(point: Lens) -> str:
-    """Return the statement that counts all that holds the items of `:ids` at an instant, as one
-    JSON array: items, by material and state, ends by mark, numbers of the open ends, pooled edges,
-    placeholders that nobody identified, and numbers of the lots and containers that hold them in
-    their contents alone, which are not among the items. The rules of `ends` in SQL."""
+def counting_sql(point: Lens) -> str:
+    """Return the statement that counts `:items`, which are all that holds the items of `:ids` at an
+    instant, with these, as one JSON array: items, by material and state, ends by mark, numbers of
+    the open ends, pooled edges, placeholders that nobody identified, and numbers of the lots and
+    containers that hold them in their contents alone, which are not among the items. The rules of
+    `ends` in SQL."""
     states = " UNION ALL ".join(
         f"SELECT l.at AS at, l.ev AS ev, l.state AS state FROM {source.table} l"
         f" WHERE l.item=coalesce(i.state_of,i.id){source.where}"
@@ -167,8 +181,8 @@ def holding_sql(point: Lens) -> str:
     )
     packed = f" AND ({{rel}}&15){{zero}} IN ({Relation.Contain:d},{Relation.Identity:d})"
     crossed = " UNION ALL ".join(
-        f"SELECT ({arm.rel}>>4)={EdgeQuality.Pooled:d} AS pool FROM t {arm.joined}"
-        for arm in arms(point, up=False)
+        f"SELECT {arm.src} FROM t {arm.joined}"
+        for arm in arms(point, up=False, also=f" AND ({{rel}}>>4){{zero}}={EdgeQuality.Pooled:d}")
     )
     identified = " UNION ALL ".join(
         f"SELECT a.n, q.src FROM a CROSS JOIN {edge.table} q ON q.dst=a.n"
@@ -177,8 +191,8 @@ def holding_sql(point: Lens) -> str:
     )
     places_of = ",".join(f"{kind:d}" for kind in PLACES)
     return (
-        "WITH RECURSIVE t(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
-        f"{_steps(point, 't', up=False)}),"
+        # In the order of the tables, what one item needs of a page is there for the next.
+        "WITH RECURSIVE t(n) AS MATERIALIZED (SELECT value FROM json_each(:items) ORDER BY value),"
         f" a(n,state,cls,code,owner,kept) AS MATERIALIZED (SELECT i.id,"
         f" iif(i.state_of IS NOT NULL AND {emptied('i', point)}, {ItemState.Scrapped:d},"
         f" (SELECT state FROM ({states}) ORDER BY at DESC, ev DESC LIMIT 1)),"
@@ -206,27 +220,8 @@ def holding_sql(point: Lens) -> str:
         " (SELECT mark, count(*) AS c FROM z GROUP BY mark))),"
         " json((SELECT json_group_array(n) FROM (SELECT n FROM z WHERE mark=0 AND NOT done"
         " UNION ALL SELECT n FROM k))),"
-        f" (SELECT coalesce(sum(pool), 0) FROM ({crossed})),"
+        f" (SELECT count(*) FROM ({crossed})),"
         f" (SELECT count(*) FROM a WHERE code='{PLACEHOLDER}' AND n NOT IN (SELECT n FROM s)),"
         " json((SELECT json_group_array(DISTINCT owner) FROM a"
         " WHERE owner IS NOT NULL AND owner NOT IN (SELECT n FROM t))))"
-    )
-
-
-@cache
-def doubtful_sql(ever: Lens) -> str:
-    """Return the statement for the items reached only over an edge that has ended, and for all
-    that lies between them and the items of `:ids`, as a JSON array of two arrays."""
-    now = replace(ever, span=Span.At if ever.bounded else Span.Now)
-    inside = " AND {src}{zero} IN s"
-    between = _steps(ever, "c", up=True, also=inside).removeprefix(" UNION ")
-    return (
-        "WITH RECURSIVE s(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
-        f"{_steps(ever, 's', up=False)}),"
-        " o(n) AS MATERIALIZED (SELECT value FROM json_each(:ids)"
-        f"{_steps(now, 'o', up=False)}),"
-        " c(n) AS MATERIALIZED (SELECT n FROM s WHERE n NOT IN o),"
-        f" u(n) AS ({between}{_steps(ever, 'u', up=True, also=inside)})"
-        " SELECT json_array(json((SELECT json_group_array(n) FROM c)),"
-        " json((SELECT json_group_array(n) FROM u)))"
     )

@@ -22,6 +22,7 @@ from tracenode.server.store.snapshot import Reading
 __all__ = [
     "CHUNK",
     "Link",
+    "as_json",
     "chunks",
     "closure_sql",
     "holding",
@@ -98,13 +99,14 @@ def links_sql(lens: Lens, *, up: bool, also: str = "") -> str:
 
 
 @cache
-def within_sql(lens: Lens) -> str:
-    """Return the statement for the outputs reachable from `:ids` inside the ids of `:within`, as
-    one JSON array; the given ones are among them."""
+def within_sql(lens: Lens, *, up: bool = False) -> str:
+    """Return the statement for what is reachable from `:ids` inside the ids of `:within`, as one
+    JSON array: outputs, or inputs where `up`; the given ones are among them."""
     # A sum, so that SQLite does not seek every pair of an item and a member of the set.
-    also = " AND {dst}{zero} IN a"
+    also = f" AND {'{src}' if up else '{dst}'}{{zero}} IN a"
     steps = "".join(
-        f" UNION SELECT {arm.dst} FROM t {arm.joined}" for arm in arms(lens, up=False, also=also)
+        f" UNION SELECT {arm.src if up else arm.dst} FROM t {arm.joined}"
+        for arm in arms(lens, up=up, also=also)
     )
     return (
         "WITH RECURSIVE a(n) AS MATERIALIZED (SELECT value FROM json_each(:within)),"
@@ -217,6 +219,11 @@ def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     """Cut ids into what one statement takes."""
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]
+
+
+def as_json(ids: Sequence[int]) -> str:
+    """Return ids as a JSON array, written in pieces between which other threads may run."""
+    return "[" + ",".join(json.dumps(chunk)[1:-1] for chunk in chunks(ids)) + "]"
 
 
 def links_of(
