@@ -156,7 +156,14 @@ class Quantity(BaseModel):
     @classmethod
     def stored(cls, mantissa: int, scale: int, unit: str) -> Quantity:
         """Rebuild what was taken apart for the store; the parts are trusted."""
-        return cls.model_construct(mantissa=mantissa, scale=scale, unit=unit)
+        # What model_construct does, but for looking for defaults, aliases and extras.
+        made = cls.__new__(cls)
+        parts = {"mantissa": mantissa, "scale": scale, "unit": unit}
+        object.__setattr__(made, "__dict__", parts)
+        object.__setattr__(made, "__pydantic_fields_set__", set(parts))
+        object.__setattr__(made, "__pydantic_extra__", None)
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
 
     @property
     def value(self) -> Decimal:

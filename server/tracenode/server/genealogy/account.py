@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from tracenode.models.answers import Balance
 from tracenode.models.errors import TraceError
 from tracenode.models.quantities import UNITS, Quantity
-from tracenode.server.genealogy.totals import amount_of
+from tracenode.server.genealogy.totals import DECIMALS, amount_of
 
 __all__ = ["UNKNOWN", "Account", "Step"]
 
@@ -112,7 +112,8 @@ class Account:
         quantity = Quantity.model_validate(text)
         self._unit = self._unit or quantity.unit
         amount = amount_of(quantity.mantissa, quantity.scale, quantity.unit)
-        return amount.value if amount.dimension == UNITS[self._unit][0] else None
+        same = amount.dimension == UNITS[self._unit][0]
+        return _WIDE.scaleb(amount.value, -DECIMALS) if same else None
 
     def told(self) -> Balance:
         """Return the account, in its unit where all of it is exact there, else in the base unit of

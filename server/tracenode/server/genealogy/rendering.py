@@ -65,7 +65,7 @@ def nodes_of(
             fact.state,
             item in held,
             depth[item],
-            _time(fact.first_seen),
+            from_microseconds(fact.first_seen),
             marks.get(item),
         )
         for item in items
@@ -91,8 +91,8 @@ def edges_of(
             None if qty is None or unit is None else _quantity(qty, *units[unit]),
             "" if pos is None else positions[pos],
             stations[ev] or "",
-            _time(at),
-            None if until == INF else _time(until),
+            from_microseconds(at),
+            None if until == INF else from_microseconds(until),
             ev,
             portion,
         )
@@ -113,8 +113,6 @@ def _quantity(mantissa: int, scale: int, unit: str) -> Quantity:
     return Quantity.stored(mantissa, scale, unit)
 
 
-_time: Final = lru_cache(16_384)(from_microseconds)
-"""Times of one trace repeat, and those of neighbouring ones."""
 _node: Final = maker(Node)
 _edge: Final = maker(Edge)
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from tracenode.models.genealogy import Relation
 from tracenode.models.items import ItemKind
-from tracenode.models.quantities import UNITS, Quantity
+from tracenode.models.quantities import MAX_SCALE, UNITS, Quantity
 from tracenode.server.genealogy.arms import arms
 from tracenode.server.genealogy.believed import Lens, lens_of
 from tracenode.server.genealogy.closure import Link, chunks
@@ -20,43 +20,42 @@ from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.genealogy.rendering import units_of
 from tracenode.server.store.snapshot import Reading
 
-__all__ = ["DIGITS", "Amount", "Inputs", "amount_of"]
+__all__ = ["DECIMALS", "DIGITS", "Amount", "Inputs", "amount_of"]
 
 _COUNT: Final = "count"
 _HALF: Final = 10**9
 """A sum of mantissas may be wider than an integer of SQLite: upper and lower digits are added
 apart."""
-_WIDE: Final = Context(prec=100)
-"""Wide enough that no sum of quantities is rounded."""
 DIGITS: Final = Context(prec=50, rounding=ROUND_HALF_EVEN)
 """Of fractions."""
 _ONE: Final = Decimal(1)
 
-_DECIMALS: Final = 9
-"""Of the factor of every unit of measure, at most."""
+DECIMALS: Final = 9 + MAX_SCALE
+"""Of the factor of a unit of measure, and of a quantity, at most."""
 _FACTORS: Final = {
-    code: (dimension, int(factor * 10**_DECIMALS)) for code, (dimension, factor) in UNITS.items()
+    code: (dimension, int(factor * 10**DECIMALS)) for code, (dimension, factor) in UNITS.items()
 }
 
 
 class Amount(NamedTuple):
-    """A quantity in the base unit of its dimension."""
+    """A quantity, `value` x 10^-DECIMALS of the base unit of its dimension: a whole number, as the
+    factor of every unit is a finite decimal."""
 
     dimension: str
-    value: Decimal
+    value: int
 
 
 def amount_of(mantissa: int, scale: int, unit: str) -> Amount:
-    """Return an amount exactly: the factor of every unit is a finite decimal."""
+    """Return an amount exactly."""
     dimension, factor = _FACTORS[unit]
-    return Amount(dimension, _WIDE.scaleb(mantissa * factor, -_DECIMALS - scale))
+    return Amount(dimension, mantissa * (factor // 10**scale))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Total:
     """`unknown` edges have no quantity; `parts` neither, but are units, which are pieces."""
 
-    amounts: dict[str, Decimal]
+    amounts: dict[str, int]
     edges: int
     unknown: int
     parts: int
@@ -93,17 +92,16 @@ class Inputs:
             lots = [item for item in measured if _is_lot(facts[item])]
         different = set(sums.values())
         units = {link.unit for link in links} | {unit for rows in different for unit, *_ in rows}
-        self._units = units_of(reading, units)
-        self._amounts: dict[tuple[int, int], Amount] = {}
+        self._units = {
+            number: amount_of(1, *unit) for number, unit in units_of(reading, units).items()
+        }
         totals = {rows: self._total(rows) for rows in different}
         self._totals = {item: totals[rows] for item, rows in sums.items()}
-        self._portions: dict[
-            tuple[int | None, int | None, bool, _Total | None], Decimal | None
-        ] = {}
+        self._portions: dict[tuple[int | None, int | None, int, _Total | None], Decimal | None] = {}
         self._add(receipts(reading, lots, moment))
 
     def _total(self, sums: Iterable[_Sum]) -> _Total:
-        amounts: dict[str, Decimal] = {}
+        amounts: dict[str, int] = {}
         known = unknown = parts = 0
         for unit, high, low, edges, pieces in sums:
             if unit is None:
@@ -111,7 +109,7 @@ class Inputs:
                 unknown += edges - pieces
             else:
                 known += edges
-                _add(amounts, self._amount(high * _HALF + low, unit))
+                _add(amounts, self._measured(high * _HALF + low, unit))
         return _Total(amounts, known + unknown + parts, unknown, parts)
 
     def _add(self, came: Mapping[int, str | None]) -> None:
@@ -126,19 +124,17 @@ class Inputs:
                 _add(amounts, amount_of(own.mantissa, own.scale, own.unit))
                 self._totals[lot] = replace(total, amounts=amounts)
 
-    def _amount(self, mantissa: int, unit: int) -> Amount:
-        amount = self._amounts.get((mantissa, unit))
-        if amount is None:
-            amount = self._amounts[mantissa, unit] = amount_of(mantissa, *self._units[unit])
-        return amount
+    def _measured(self, mantissa: int, unit: int) -> Amount:
+        dimension, one = self._units[unit]
+        return Amount(dimension, mantissa * one)
 
     def amount(self, link: Link) -> Amount | None:
         """How much an edge is; None is unknown."""
         if link.qty is None or link.unit is None:
             return None
-        return self._amount(link.qty, link.unit)
+        return self._measured(link.qty, link.unit)
 
-    def total(self, item: int, dimension: str) -> Decimal | None:
+    def total(self, item: int, dimension: str) -> int | None:
         """All that went into an item in a dimension; None is unknown. A part without a quantity is
         pieces, and nothing of another dimension."""
         total = self._totals[item]
@@ -149,14 +145,13 @@ class Inputs:
     def portion(self, link: Link) -> Decimal | None:
         """Which fraction of what went into its output an edge is; None is unknown. A placeholder is
         whole what it turned out to be; what is of no amount is no part."""
-        same = link.relation is Relation.Identity
-        alike = (link.qty, link.unit, same, self._totals.get(link.dst))
+        alike = (link.qty, link.unit, link.rel, self._totals.get(link.dst))
         if alike not in self._portions:
-            self._portions[alike] = self._portion(link, same=same)
+            self._portions[alike] = self._portion(link)
         return self._portions[alike]
 
-    def _portion(self, link: Link, *, same: bool) -> Decimal | None:
-        if same and self._totals[link.dst].edges == 1:
+    def _portion(self, link: Link) -> Decimal | None:
+        if link.relation is Relation.Identity and self._totals[link.dst].edges == 1:
             return _ONE
         amount = self.amount(link)
         if amount is None:
@@ -165,9 +160,8 @@ class Inputs:
         return DIGITS.divide(amount.value, total) if total else None
 
 
-def _add(amounts: dict[str, Decimal], amount: Amount) -> None:
-    known = amounts.get(amount.dimension, Decimal(0))
-    amounts[amount.dimension] = _WIDE.add(known, amount.value)
+def _add(amounts: dict[str, int], amount: Amount) -> None:
+    amounts[amount.dimension] = amounts.get(amount.dimension, 0) + amount.value
 
 
 def _read(

@@ -69,7 +69,7 @@ def microseconds(moment: datetime) -> int:
 
 
 def from_microseconds(moment: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=moment)
+    return _EPOCH + moment * _MICROSECOND
 
 
 class Head(NamedTuple):
