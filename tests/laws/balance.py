@@ -30,9 +30,9 @@ from tracenode.models.quantities import Quantity
 __all__ = ["Balance", "balance"]
 
 Step = tuple[str, Quantity | None]
-LESS = ("consumed", "scrapped", "shipped")
+LESS: tuple[str, ...] = ("consumed", "scrapped", "shipped")
 PARTS = ("received", "produced", "filled", "corrected", *LESS)
-REST = {Empty: "scrapped", Scrap: "scrapped", Ship: "shipped"}
+REST: dict[type[TraceEvent], str] = {Empty: "scrapped", Scrap: "scrapped", Ship: "shipped"}
 
 
 @dataclass
@@ -45,20 +45,23 @@ class Balance:
 
 
 def balance(world: World, owner: str) -> Balance:
-    sums = dict.fromkeys(PARTS, Fraction(0))
+    """Return the account of a lot or container, with what was drawn from it while a placeholder
+    stood for it."""
+    same = {owner, *(item for item in world.states if world.real(item) == owner)}
+    sums: dict[str, Fraction] = dict.fromkeys(PARTS, Fraction(0))
     gaps: Counter[str] = Counter()
     left: Fraction | None = Fraction(0)
     told = Balance()
     dimension = ""
     for t in world.facts:
-        rest = REST.get(type(t.said), "") if owner in _leaving(t.said) else ""
+        rest = REST.get(type(t.said), "") if same & {*_leaving(t.said)} else ""
         if rest and left is None:
             gaps[rest] += 1
         elif rest and left is not None:
             sums["corrected" if left < 0 else rest] += abs(left)
         if rest:
             left = Fraction(0)
-        for part, quantity in _steps(t.said, owner):
+        for part, quantity in _steps(t.said, same):
             amount = None if quantity is None else amount_of(quantity)
             dimension = dimension or ("" if amount is None else amount[0])
             if amount is None or amount[0] != dimension:
@@ -70,7 +73,7 @@ def balance(world: World, owner: str) -> Balance:
             if left is not None:
                 left += -amount[1] if part in LESS else amount[1]
                 told.over = told.over or left < 0
-    nodes = {owner, *world.contents.begins(owner, up=False, ever=True)}
+    nodes = {node for item in same for node in world.contents.begins(item, up=False, ever=True)}
     mounted = sum(stay.item in nodes for stay in world.mounts)
     if mounted:
         gaps["consumed"] += mounted
@@ -92,9 +95,9 @@ def _leaving(event: TraceEvent) -> tuple[str, ...]:
             return ()
 
 
-def _steps(event: TraceEvent, owner: str) -> Iterator[Step]:
+def _steps(event: TraceEvent, same: set[str]) -> Iterator[Step]:
     for item, part, quantity in _flows(event):
-        if item == owner and not is_unit(item):
+        if item in same and not is_unit(item):
             yield part, quantity
 
 

@@ -101,7 +101,7 @@ def _pieces(
     """What was in a lot or container while it was on a slot. One that nothing was in when it was
     loaded stands for itself until something comes in, one that was emptied there for nothing."""
     before = [node for at, node in course if at <= begin]
-    steps = [(begin, (before[-1] if before else None) or lot)]
+    steps: Course = [(begin, (before[-1] if before else None) or lot)]
     steps += [step for step in course if begin < step[0] < end]
     ends = [*(at for at, _ in steps[1:]), end]
     for ((at, seq), node), (until, _) in zip(steps, ends, strict=True):

@@ -17,6 +17,7 @@ __all__ = [
     "Stay",
     "Tie",
     "Told",
+    "from_microseconds",
     "is_unit",
     "microseconds",
     "owner_of",
@@ -68,6 +69,8 @@ class Tie(NamedTuple):
     quality: EdgeQuality = EdgeQuality.Exact
     quantity: Quantity | None = None
     position: str = ""
+    ordinal: int = 0
+    """Tells the ties of one record apart."""
 
 
 class Stay(NamedTuple):
@@ -82,8 +85,15 @@ class Stay(NamedTuple):
     slot: str = ""
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def microseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(moment: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=moment)
 
 
 def owner_of(node: str) -> str:

@@ -51,6 +51,8 @@ def reached(ties: Iterable[Tie], begins: Iterable[str], *, up: bool) -> Reached:
 
 
 Amount = tuple[str, Fraction]
+Receipt = tuple[Quantity | None, ...]
+"""What an item was received with; None in it is unknown, an empty one no receipt."""
 
 
 def amount_of(quantity: Quantity) -> Amount:
@@ -74,7 +76,8 @@ def shares(world: World, ties: Iterable[Tie], begins: set[str]) -> dict[str, Fra
     ]:
         for item in ready:
             into = [tie for tie in ties if tie.output == item]
-            found[item] = _mean(carrying[item], into, found, world.receipts.get(item, ()))
+            receipt = (world.receipts[item],) if item in world.receipts else ()
+            found[item] = _mean(carrying[item], into, found, receipt)
     return {item: found.get(item) for item in {*found, *carrying}}
 
 
@@ -82,39 +85,34 @@ def _mean(
     coming: list[Tie],
     into: list[Tie],
     found: dict[str, Fraction | None],
-    receipt: Quantity | tuple[()] | None,
+    receipt: Receipt,
 ) -> Fraction | None:
-    """`receipt` is what the item itself was received with; None is unknown, () no receipt."""
     mean, dimensions = Fraction(0), set()
     for tie in coming:
-        amount = None if tie.quantity is None else amount_of(tie.quantity)
-        if amount is not None and not amount[1]:
-            continue
-        portion = _portion(tie, amount, into, receipt)
+        if tie.quantity is None:
+            alone = tie.relation is Relation.Identity and len(into) == 1
+            portion, dimension = (Fraction(1) if alone else None), None
+        else:
+            dimension, own = amount_of(tie.quantity)
+            total = _total(dimension, into, receipt)
+            if not own and total != 0:
+                continue
+            portion = own / total if total else None
         share = found[tie.input]
         if portion is None or share is None:
             return None
-        dimensions.add(None if amount is None else amount[0])
+        dimensions.add(dimension)
         mean += portion * share
     return mean if len(dimensions) < 2 else None
 
 
-def _portion(
-    tie: Tie, amount: Amount | None, into: list[Tie], receipt: Quantity | tuple[()] | None
-) -> Fraction | None:
-    if amount is None:
-        alone = tie.relation is Relation.Identity and len(into) == 1
-        return Fraction(1) if alone else None
-    dimension, own = amount
-    if receipt is None:
+def _total(dimension: str, into: list[Tie], receipt: Receipt) -> Fraction | None:
+    """All that is in an item, in a dimension; None is unknown. A part without a quantity is pieces,
+    and nothing of another dimension."""
+    quantities = [tie.quantity for tie in into if tie.quantity or not is_unit(tie.input)]
+    pieces = len(into) - len(quantities)
+    quantities += receipt
+    if None in quantities or (pieces and dimension == "count"):
         return None
-    total = Fraction(0)
-    known = [other.quantity for other in into if other.quantity is not None]
-    for quantity in (*known, *([receipt] if isinstance(receipt, Quantity) else ())):
-        of, value = amount_of(quantity)
-        total += value if of == dimension else 0
-    for other in into:
-        # A part without a quantity is pieces, and nothing of another dimension.
-        if other.quantity is None and (not is_unit(other.input) or dimension == "count"):
-            return None
-    return own / total
+    amounts = [amount_of(quantity) for quantity in quantities if quantity is not None]
+    return sum((value for of, value in amounts if of == dimension), Fraction(0))

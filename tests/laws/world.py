@@ -13,7 +13,7 @@ from itertools import product
 
 from tests.laws.holdings import Contents
 from tests.laws.stays import Course, mounts, states, visits
-from tests.laws.told import FOREVER, Stay, Tie, Told, microseconds, texts, valid
+from tests.laws.told import FOREVER, Stay, Tie, Told, microseconds, owner_of, texts, valid
 from tracenode.models.event_parts import Window
 from tracenode.models.events import (
     Assemble,
@@ -55,6 +55,8 @@ class World:
     """At stations that derive their consumption."""
     states: dict[str, ItemState]
     """Of every item that exists by then."""
+    receipts: dict[str, Quantity | None]
+    """With how much each item was received that ever was: it is there from the beginning."""
     then: int
 
     @classmethod
@@ -74,21 +76,14 @@ class World:
         mounted = [stay for stay in mounts(facts, replay.course, deriving) if stay.at < stay.until]
         ties += _derived(there, mounted)
         ties = [tie for tie in ties if tie.at < tie.until]
-        return cls(facts, ties, replay.contents, there, mounted, states(facts), now)
+        return cls(
+            facts, ties, replay.contents, there, mounted, states(facts), _receipts(every), now
+        )
 
     @property
     def standing(self) -> list[Tie]:
         """The ties that hold in the end."""
         return [tie for tie in self.ties if tie.until == FOREVER]
-
-    @property
-    def receipts(self) -> dict[str, Quantity | None]:
-        """With how much each item was received that was."""
-        found: dict[str, Quantity | None] = {}
-        for t in self.facts:
-            if isinstance(t.event, Receive):
-                found.setdefault(t.event.item, t.event.quantity)
-        return found
 
     def real(self, item: str) -> str | None:
         """Return what a placeholder turned out to be."""
@@ -103,11 +98,12 @@ class World:
 
     # -------------------------------------------------------------- holds
     def held(self) -> set[str]:
-        """Return what is on hold in the end: items and contents."""
+        """Return what is on hold in the end: items and contents, and what has a held content."""
         own, roots = self._holds()
         while more := {tie.output for tie in self.standing if tie.input in roots} - roots:
             roots |= more
-        return own | roots
+        found = own | roots
+        return found | {owner for owner, held in self.contents.of.items() if held.node in found}
 
     def _holds(self) -> tuple[set[str], set[str]]:
         """What is held itself, and what is held with all that it went into."""
@@ -143,6 +139,34 @@ class World:
                 found.add(visit.item)
         return found
 
+    def blocked(self) -> set[str]:
+        """Return the items that a booking would be refused for as held now: by a hold on themselves
+        or on what their present content was made from."""
+        held, own = self.held(), self._holds()[0]
+        return {item for item in self.states if item in own or self.node(item) in held}
+
+    def node(self, item: str) -> str:
+        """Return what is in a lot or container; an empty one and any other item stand for
+        themselves."""
+        content = self.contents.of.get(item)
+        return item if content is None else content.node or item
+
+    def state(self, node: str) -> ItemState:
+        """Return the state of an item, or of a content: one that was emptied out is scrapped."""
+        owner = owner_of(node)
+        carried = any(t.relation is Relation.Carry and t.input == node for t in self.standing)
+        if node != owner and not carried and self.contents.of[owner].node != node:
+            return ItemState.Scrapped
+        return self.states.get(owner, ItemState.Registered)
+
+
+def _receipts(every: Iterable[Told]) -> dict[str, Quantity | None]:
+    found: dict[str, Quantity | None] = {}
+    for t in every:
+        if isinstance(t.event, Receive):
+            found.setdefault(t.event.item, t.event.quantity)
+    return found
+
 
 # ------------------------------------------------------------------ the replay
 class _Replay:
@@ -160,16 +184,18 @@ class _Replay:
         for new, before, at, seq in self.contents.into:
             left = self.contents.carried[new, before]
             quantity = None if left is None else Quantity.of(left, "KGM")
-            self.ties.append(Tie(new, before, Relation.Carry, at, FOREVER, seq, quantity=quantity))
+            tie = Tie(new, before, Relation.Carry, at, FOREVER, seq, quantity=quantity)
+            self.ties.append(tie._replace(ordinal=1))
 
     def _take(self, t: Told) -> None:
         event, held = t.said, self.contents
         drawn = list(pairs(event))
         used = {pair.input: held.drawn_from(pair.input) for pair in drawn}
         held.tell(event, t.seq, t.at)
-        for pair in drawn:
+        for ordinal, pair in enumerate(drawn):
             into = held.made.get((pair.output, t.seq), pair.output)
-            self.ties.append(pair._replace(output=into, input=used[pair.input], at=t.at, seq=t.seq))
+            tie = pair._replace(output=into, input=used[pair.input], at=t.at, seq=t.seq)
+            self.ties.append(tie._replace(ordinal=ordinal))
         for owner, content in held.of.items():
             steps = self.course.setdefault(owner, [])
             if not steps or steps[-1][1] != content.node:
@@ -220,19 +246,19 @@ def pairs(event: TraceEvent) -> Iterator[Tie]:  # noqa: PLR0912
         case Split(lot=lot, child=child, quantity=quantity):
             yield tie(child, lot, Relation.Transform, quantity)
         case Merge(lots=lots, item=item):
-            for lot in lots:
-                yield tie(item, lot.item, Relation.Transform, lot.quantity)
-        case Transform(inputs=inputs, outputs=(output,), map=None):
-            for portion in inputs:
-                yield tie(output.item, portion.item, Relation.Transform, portion.quantity)
+            for merged in lots:
+                yield tie(item, merged.item, Relation.Transform, merged.quantity)
+        case Transform(inputs=inputs, outputs=(made,), map=None):
+            for used in inputs:
+                yield tie(made.item, used.item, Relation.Transform, used.quantity)
         case Transform(inputs=inputs, outputs=outputs, map=None):
-            for output, portion in product(outputs, inputs):
-                pooled = tie(output.item, portion.item, Relation.Transform, None)
+            for new, used in product(outputs, inputs):
+                pooled = tie(new.item, used.item, Relation.Transform, None)
                 yield pooled._replace(quality=EdgeQuality.Pooled)
         case Transform(inputs=inputs, outputs=outputs, map=shares):
             for share in shares or ():
-                output, portion = outputs[share.output], inputs[share.input]
-                yield tie(output.item, portion.item, Relation.Transform, share.quantity)
+                ends = (outputs[share.output].item, inputs[share.input].item)
+                yield tie(*ends, Relation.Transform, share.quantity)
         case _:
             pass
 
