@@ -252,6 +252,7 @@ async def test_how_complete_the_trace_of_a_station_is(plant: Plant, client: Clie
     await plant.book(Gap(station="OP20", kind="fifo", missing=3))
     assert await asked(client, "Coverage", "OP20", since, NEVER) == [2, 1, 0, 3]
     assert await asked(client, "Coverage", "OP20", NEVER, since) != [2, 1, 0, 3]
+    await plant.book(Abort(station="OP20", item=pump, reason="end of the test"))
     nothing = await outputs(client, Q, "Coverage", "", NEVER, NEVER)
     assert nothing[-1] == S.MalformedRequest
 

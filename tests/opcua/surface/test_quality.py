@@ -14,7 +14,7 @@ from tests.opcua.surface.hearing import hearing
 from tests.opcua.surface.plant import Plant, outputs, read, request_id, shows
 from tests.support.waiting import eventually
 from tracenode.models.evaluation import Evaluation
-from tracenode.models.events import Complete, Master, Start
+from tracenode.models.events import Abort, Complete, Master, Start
 from tracenode.models.status import TraceStatus
 from tracenode.server.opcua.ids import ua_id
 
@@ -45,6 +45,7 @@ async def test_what_nobody_registered_is_identified_later(plant: Plant, client: 
     assert (identified["ItemId"], identified["ReplacedItemId"]) == (pump, placeholder)
     assert identified["Message"].Text == f"{text} is {pump[8:]}"
     await plant.book(Master(kind="station", key="OP30", data={"unknown_items": "reject"}))
+    await plant.book(Abort(station="OP30", item=text, reason="end of the test"))
     for given, status in (
         ((pump, placeholder), S.MalformedRequest),
         ((placeholder, "nobody"), S.UnknownItem),
