@@ -56,12 +56,10 @@ async def test_what_nobody_registered_is_identified_later(plant: Plant, client: 
 
 async def test_all_that_was_at_a_station_is_held(plant: Plant, client: Client) -> None:
     before, pump = await plant.unit(), await plant.unit()
-    for item in (before, pump):
-        await plant.book(Start(station="OP40", item=item))
-        await plant.book(Complete(station="OP40", item=item, evaluation=Evaluation.OK))
-        if item == before:
-            await asyncio.sleep(0.005)
-            since = datetime.now(UTC)
+    await _operated(plant, before)
+    await asyncio.sleep(0.005)
+    since = datetime.now(UTC)
+    await _operated(plant, pump)
     asked = (request_id(), "OP40", ua.Variant(since, V.DateTime), ua.Variant(), "torque")
     async with hearing(client, SERVER, "TraceDispositionEventType") as heard:
         hold, text, status = await outputs(client, QUALITY, "PlaceWindowHold", *asked)
@@ -81,3 +79,8 @@ async def test_all_that_was_at_a_station_is_held(plant: Plant, client: Client) -
     backward = (ua.Variant(since, V.DateTime), ua.Variant(since - timedelta(1), V.DateTime))
     wrong = (request_id(), "OP40", *backward, "torque")
     assert (await outputs(client, QUALITY, "PlaceWindowHold", *wrong))[2] == S.MalformedRequest
+
+
+async def _operated(plant: Plant, item: str) -> None:
+    await plant.book(Start(station="OP40", item=item))
+    await plant.book(Complete(station="OP40", item=item, evaluation=Evaluation.OK))
