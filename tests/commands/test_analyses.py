@@ -19,7 +19,7 @@ from tracenode.models.analysis import (
 )
 from tracenode.models.answers import Asked, ItemHistory, PathBetween, RecallScope, WhereUsed, plain
 from tracenode.models.event_parts import Window
-from tracenode.models.events import Consume, Hold, Master
+from tracenode.models.events import Consume, Hold, Master, Register
 from tracenode.models.receipts import Requester
 from tracenode.server.trace import Trace
 
@@ -98,6 +98,19 @@ def test_a_balance_is_a_sum(plant: Path) -> None:
     used = lines("mass-balance", seal, "--db", plant, "--as-known-at", believed)
     assert ["-", "consumed", "unknown"] in [line.split() for line in used]
     assert "1 record(s) without a quantity, or of another dimension" in used
+    assert "the balance is unknown: the amounts of those can't be added up" in used
+    assert not any("unknown" in line for line in lines("mass-balance", LOT, "--db", plant))
+
+
+def test_a_balance_of_what_nothing_was_booked_on_is_unknown(database: Path) -> None:
+    with Trace.open(database) as trace:
+        for event in (
+            Master(kind="material", key="SILO", data={"kind": "container"}),
+            Register(item="S", material="SILO"),
+        ):
+            assert not trace.record_now(event, Requester("t")).refused
+    said = lines("mass-balance", "S", "--db", database)
+    assert "the balance is unknown: no quantity was ever booked" in said
 
 
 def test_causes_say_how_often_and_how_likely(plant: Path) -> None:
@@ -185,7 +198,6 @@ def test_ever_finds_what_an_item_was_in_by_then(plant: Path, command: str) -> No
         (["causes", "P1", "NOPE"], "UnknownItem"),
         (["causes", "P1", "--passed", "P1"], "MalformedRequest"),
         (["window", "OP99"], "UnknownStation"),
-        (["window", "OP10", "--since", str(UNTIL), "--until", str(SINCE)], "MalformedRequest"),
         (["bom", "NOPE"], "UnknownItem"),
         (["coverage", "OP10", "OP99"], "UnknownStation"),
         (["coverage", "OP10", "OP10"], "MalformedRequest"),
@@ -209,6 +221,9 @@ def test_no_answer_is_one_sentence_and_1(plant: Path, arguments: list[str], kind
         ["window", "OP10", "--limit", "0"],
         ["window", "OP10", "--since", "yesterday"],
         ["window", "OP10", "--as-of", str(UNTIL)],
+        ["window", "OP10", "--since", str(UNTIL), "--until", str(SINCE)],
+        ["window", "OP10", "--until", str(SINCE), "--since", str(SINCE)],
+        ["coverage", "OP10", "--since", str(UNTIL), "--until", str(SINCE)],
         ["impact", LOT, "--max-nodes", "0"],
     ],
 )

@@ -18,6 +18,8 @@ from tracenode.models.answers import (
     WhereUsed,
     plain,
 )
+from tracenode.models.events import Master, Pack, Register
+from tracenode.models.receipts import Requester
 from tracenode.server.commands.asking import RECORDS
 from tracenode.server.trace import Trace
 
@@ -120,6 +122,26 @@ def test_recall_writes_every_end_item(plant: Path, tmp_path: Path) -> None:
         "share": "unknown",
         "because_of": f"{LOT} > sn:MOTOR:M1 > sn:PUMP:P1",
     }
+
+
+def test_recall_says_that_the_suspect_is_to_be_fetched_too(database: Path) -> None:
+    with Trace.open(database) as trace:
+        for event in (
+            Master(kind="material", key="BOX", data={"kind": "container"}),
+            Register(item="BOX-1", material="BOX"),
+            Pack(container="BOX-1", item="P3"),
+        ):
+            receipt = trace.record_now(event, Requester("t"))
+            assert not receipt.refused, receipt.text
+    said = called("recall", "P3", "--db", database).stdout.splitlines()
+    assert said[:3] == [
+        "1 item(s) affected, 0 end item(s)",
+        "the suspect itself is not counted: sn:PUMP:P3",
+        "no other unit or lot has anything of it",
+    ]
+    said = called("recall", LOT, "--db", database).stdout.splitlines()
+    assert said[1] == f"the suspect itself is not counted: {LOT}"
+    assert "no other unit or lot has anything of it" not in said
 
 
 def test_recall_never_overwrites_a_list(plant: Path, tmp_path: Path) -> None:

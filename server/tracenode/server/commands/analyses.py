@@ -106,6 +106,8 @@ def mass_balance(
         echo_table((answer.root, ""), [(name, _amount(value)) for name, value in signs.items()])
         if found.unknown:
             click.echo(f"{found.unknown} record(s) without a quantity, or of another dimension")
+        if found.balance is None:
+            click.echo(f"the balance is unknown: {_why_unknown(answer)}")
         if found.over_consumed:
             click.echo("at some time more was booked out than in")
         echo_statement(answer.statement)
@@ -175,6 +177,7 @@ def window(
     context: click.Context, /, station: str, database: Path, as_json: bool, **options: Any
 ) -> None:
     """What was at STATION within a time."""
+    _require_period(context)
     with opened(database) as trace:
         answer: WindowAnswer = trace.ask_now(TimeWindow(station=station, **options))
     if as_json:
@@ -249,6 +252,7 @@ def coverage(
     **options: Any,
 ) -> None:
     """How complete the trace of a line is: of its STATIONS."""
+    _require_period(context)
     with opened(database) as trace:
         answer: CoverageAnswer = trace.ask_now(Coverage(stations=stations, **options))
     if as_json:
@@ -287,6 +291,26 @@ def impact(
         click.echo(f"{answer.affected} item(s) affected")
         echo_statement(answer.statement)
     end(context, answer.statement)
+
+
+def _require_period(context: click.Context) -> None:
+    """Refuse an end that is not after the beginning: wrong use."""
+    since, until = context.params["since"], context.params["until"]
+    if since is not None and until is not None and until <= since:
+        raise click.BadParameter(
+            f"expected a time after --since {since.isoformat()}, found {until.isoformat()}",
+            ctx=context,
+            param_hint="--until",
+        )
+
+
+def _why_unknown(answer: MassBalanceAnswer) -> str:
+    found = answer.balance
+    if answer.statement.truncated:
+        return "there was no time to read all records"
+    if found.unknown:
+        return "the amounts of those can't be added up"
+    return "it is finer than a quantity can be" if found.unit else "no quantity was ever booked"
 
 
 def _matches(wrong: set[BomVerdict]) -> str:

@@ -30,6 +30,7 @@ from tracenode.server.commands.common import (
     echo_statement,
     echo_table,
     json_option,
+    printable,
 )
 from tracenode.server.commands.new_file import must_be_new
 from tracenode.server.commands.recall_list import write_recall_list
@@ -38,6 +39,7 @@ from tracenode.server.trace import Trace
 __all__ = [
     "MOST",
     "Time",
+    "echo_counts",
     "end",
     "history",
     "ingredients",
@@ -289,8 +291,16 @@ def recall(
     end(context, answer.statement)
 
 
-def _show_recall(answer: RecallAnswer) -> None:
+def echo_counts(answer: RecallAnswer) -> None:
+    """Print how much a recall is. The suspect is in none of its counts."""
     click.echo(f"{answer.affected} item(s) affected, {answer.end_items} end item(s)")
+    click.echo(printable(f"the suspect itself is not counted: {answer.root}"))
+    if not answer.end_items and not answer.statement.truncated:
+        click.echo("no other unit or lot has anything of it")
+
+
+def _show_recall(answer: RecallAnswer) -> None:
+    echo_counts(answer)
     shown = answer.hits[:SHOWN]
     for header, rows in (
         (("material", "affected"), [(name, str(count)) for name, count in answer.by_material]),
@@ -315,7 +325,8 @@ def _show_recall(answer: RecallAnswer) -> None:
     if answer.end_items > len(shown):
         click.echo(f"... {answer.end_items - len(shown)} more; --csv FILE or --json names all")
     if answer.balance is not None:
-        left = "unknown" if answer.balance.balance is None else str(answer.balance.balance)
+        known = answer.balance.balance
+        left = "unknown (mass-balance says why)" if known is None else str(known)
         click.echo(f"\nleft of {answer.root}: {left}")
     click.echo()
     echo_statement(answer.statement)

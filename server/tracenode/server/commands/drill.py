@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tracenode.models.answers import MAX_NODES, RecallAnswer, RecallScope, plain
-from tracenode.server.commands.asking import opened, search_options
+from tracenode.server.commands.asking import echo_counts, opened, search_options
 from tracenode.server.commands.common import NAMED, echo_json, echo_statement, printable
 
 __all__ = ["recall_drill"]
@@ -45,13 +45,14 @@ def recall_drill(item: str, database: Path, as_json: bool, **options: Any) -> No
         )
         return
     click.echo(f"recall of {printable(answer.root)}: answered in {taken_ms} ms")
-    click.echo(f"{answer.affected} item(s) affected, {answer.end_items} end item(s)")
+    echo_counts(answer)
     for mark, count in answer.by_mark:
         click.echo(f"  {count} {mark.name.lower()}")
-    known = len(answer.hits) - answer.shares_unknown
-    click.echo(
-        f"share of the suspect: known of {known} end item(s), not of {answer.shares_unknown}"
-    )
+    if answer.hits:
+        known = len(answer.hits) - answer.shares_unknown
+        click.echo(
+            f"share of the suspect: known of {known} end item(s), not of {answer.shares_unknown}"
+        )
     click.echo("what could not be traced:" if unexplained else "everything could be traced")
     for line in unexplained:
         click.echo(printable(f"  {line}"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import click
 from tracenode.models.answers import Ingredients, Question, RecallScope, WhereUsed, plain
 from tracenode.models.errors import UnknownRecord
 from tracenode.models.questions import question_fields
-from tracenode.models.receipts import Requester
+from tracenode.models.receipts import Record, Requester
 from tracenode.server.commands.asking import Time, opened
 from tracenode.server.commands.common import (
     Exit,
@@ -24,7 +25,10 @@ from tracenode.server.commands.common import (
     json_option,
 )
 from tracenode.server.commands.new_file import must_be_new, new_file
+from tracenode.server.genealogy.narrative import narrative
+from tracenode.server.store.journal import entry_at, position_of, record_of
 from tracenode.server.store.reports import IssuedReport
+from tracenode.server.store.snapshot import Connection
 from tracenode.server.trace import Trace
 
 __all__ = ["report"]
@@ -79,10 +83,12 @@ def list_(database: Path, as_json: bool) -> None:
     """Every issued report, and whether it is stale."""
     with opened(database) as trace:
         found = trace.reports_now(stale_too=True)
+        causes = [_cause(trace, each.cause) for each in found]
+    told = list(zip(found, causes, strict=True))
     if as_json:
-        echo_json([_shown(each) for each in found])
+        echo_json([{**_shown(each), "because": cause} for each, cause in told])
         return
-    _table((each, f"stale because of {each.cause}" if each.stale else "open") for each in found)
+    _table((each, f"stale because of {cause}" if cause else "open") for each, cause in told)
 
 
 @report.command()
@@ -102,26 +108,60 @@ def check(
         chosen = [known[record] for record in records] or [
             each for each in known.values() if not each.stale
         ]
-        causes = {each.record: _cause(trace, each) for each in chosen}
+        changes = [trace.change_of_now(each) for each in chosen]
+        causes = [_cause(trace, change.cause if change else "") for change in changes]
+    told = list(zip(chosen, causes, strict=True))
     if as_json:
         echo_json(
             [
-                {**_shown(each), "same": not causes[each.record], "cause": causes[each.record]}
-                for each in chosen
+                {
+                    **_shown(each),
+                    "same": cause is None,
+                    "cause": cause.record if cause else "",
+                    "because": cause,
+                }
+                for each, cause in told
             ]
         )
     else:
         _table(
-            (each, f"DIFFERS because of {cause}" if (cause := causes[each.record]) else "the same")
-            for each in chosen
+            (each, f"DIFFERS because of {cause}" if cause else "the same") for each, cause in told
         )
-    if any(causes.values()):
+    if any(causes):
         context.exit(Exit.Refused)
 
 
-def _cause(trace: Trace, report: IssuedReport) -> str:
-    change = trace.change_of_now(report)
-    return "" if change is None else change.cause
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The record since which the answer of a report is another. `text` says what happened."""
+
+    record: str
+    type: str
+    at: datetime
+    station: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.record}: {self.type} of {self.at.isoformat(timespec='seconds')}, {self.text}"
+
+
+def _cause(trace: Trace, record: str) -> Cause | None:
+    """Read what a record says; None where there is no cause."""
+    if not record:
+        return None
+    found = trace.store.readers.run_now(lambda connection: _read(connection, record))
+    assert found.json is not None, "read back with its body"
+    said = found.json["f"]
+    event = found.event
+    station = said.get("replacement", said).get("station", "")
+    return Cause(record, event.type, found.at, station, narrative(event.type, said))
+
+
+def _read(connection: Connection, record: str) -> Record:
+    position = position_of(connection, record)
+    found = None if position is None else entry_at(connection, position)
+    assert found is not None, "a cause is a record of this journal"
+    return record_of(found)
 
 
 def _shown(report: IssuedReport) -> dict[str, Any]:
