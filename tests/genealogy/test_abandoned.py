@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.plant import Plant
-from tracenode.models.answers import Ingredients, RecallScope
+from tracenode.models.answers import Ingredients, ItemDetail, RecallScope
 from tracenode.models.events import Master, Register
 from tracenode.models.receipts import Requester
 from tracenode.server.genealogy import answer
@@ -98,3 +98,22 @@ def test_cancelled_questions_leave_all_threads_free(chain: Path) -> None:
 
     with Trace.open(chain) as trace:
         assert asyncio.run(ask(trace)) < 2
+
+
+def test_recalls_leave_small_questions_a_thread(chain: Path) -> None:
+    """While more recalls are asked for than there are threads, one item is answered at once."""
+
+    async def ask(trace: Trace) -> None:
+        recalls = [
+            asyncio.create_task(trace.ask(RecallScope(item="P"))) for _ in range(4 * READERS)
+        ]
+        await asyncio.sleep(0.05)
+        for _ in range(2 * READERS):
+            assert (await trace.ask(ItemDetail(item="Q"))).root == "sn:PUMP:Q"
+        assert not any(task.done() for task in recalls)
+        for task in recalls:
+            task.cancel()
+        await asyncio.gather(*recalls, return_exceptions=True)
+
+    with Trace.open(chain) as trace:
+        asyncio.run(ask(trace))

@@ -60,6 +60,8 @@ class CommonCause(Asked):
     at most `max_controls`, the nearest in time.
     """
 
+    wide = True
+
     failed: tuple[str, ...]
     passed: tuple[str, ...] = ()
     max_controls: int = 10_000
@@ -112,6 +114,8 @@ class MassBalanceAnswer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow(Asked):
     """What was at a station in [since, until); None is open."""
+
+    wide = True
 
     station: str
     since: datetime | None = None
@@ -189,6 +193,8 @@ class BomComparison:
 class Coverage(Asked):
     """How complete the trace of a line is: of its stations in [since, until)."""
 
+    wide = True
+
     stations: tuple[str, ...]
     since: datetime | None = None
     until: datetime | None = None
@@ -215,6 +221,8 @@ class CoverageAnswer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact(Question):
     """What a hold or recall of an item would touch: counts alone."""
+
+    wide = True
 
     ever: bool = False
 

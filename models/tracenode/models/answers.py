@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from tracenode.models.genealogy import Direction, EdgeQuality, HitMark, Relation
 from tracenode.models.items import ItemKind, ItemState
@@ -62,6 +62,9 @@ class Asked:
     comes truncated, with its frontier.
     """
 
+    wide: ClassVar[bool] = False
+    """It may be about most of the store: small questions do not wait for it."""
+
     as_of: datetime | None = None
     as_known_at: KnownAt = None
     max_depth: int | None = None
@@ -90,6 +93,8 @@ class WhereUsed(Question):
     all that had begun by then. With `min_share`, from 0 to 1, items are left out of which a smaller
     fraction comes from it; those whose share is unknown stay (SEMANTICS S9)."""
 
+    wide = True
+
     ever: bool = False
     min_share: Decimal | None = None
 
@@ -115,6 +120,8 @@ class RecallScope(Question):
 
     `limit` 0 gives the counts alone. `ever` as in WhereUsed.
     """
+
+    wide = True
 
     offset: int = 0
     limit: int = 1000

@@ -29,6 +29,10 @@ GIVE_UP_S: Final = 60.0
 """A journal that can't be written for so long ends the process, for a supervisor of processes to
 start it anew (or to call for help)."""
 
+SWITCH_S: Final = 0.0005
+"""After so long a thread that computes lets another one run. With the interpreter's own 5 ms, a
+recall makes each step of every other client's call wait for that."""
+
 UPGRADE_TOLD: Final = 100_000
 """Journal entries between two lines of the log while a database of an older version is upgraded."""
 
@@ -50,6 +54,7 @@ def run(line: Line, announce: Callable[[str], None]) -> None:
 async def serve(line: Line, announce: Callable[[str], None]) -> None:
     """The server's life: store, surface, devices; in that order up, and the other way down."""
     config = line.config
+    sys.setswitchinterval(SWITCH_S)
     with (
         Trace.open(
             line.database,

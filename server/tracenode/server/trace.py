@@ -128,7 +128,7 @@ class Trace:
         over = threading.Event()
         try:
             return await self.store.readers.run(
-                lambda connection: answer(connection, question, over)
+                lambda connection: answer(connection, question, over), wide=question.wide
             )
         finally:
             over.set()
@@ -137,7 +137,9 @@ class Trace:
         """As `ask`, for callers without an event loop."""
         from tracenode.server.genealogy import answer
 
-        return self.store.readers.run_now(lambda connection: answer(connection, question))
+        return self.store.readers.run_now(
+            lambda connection: answer(connection, question), wide=question.wide
+        )
 
     # -------------------------------------------------------------- reports
     async def issue(

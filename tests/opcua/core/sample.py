@@ -119,6 +119,16 @@ class Sample:
     stations: dict[str, dict[str, ua.NodeId]] = field(default_factory=dict)
     calls: list[tuple[CallContext, dict[str, object]]] = field(default_factory=list)
 
+    def bind(self) -> None:
+        """Let `book` answer Book."""
+        self.server.gateway.bind_type(
+            STATION_TYPE,
+            {"Book": self.book},
+            bounds={"Count": (0, 100)},
+            needs_request_id=True,
+            time_limit=0.6,
+        )
+
     async def book(
         self,
         call: CallContext,
@@ -183,13 +193,7 @@ async def sample_server(server: TraceServer, nodeset: Path) -> Sample:
             notifier=True,
         )
         book.link(site("Plant"), HAS_NOTIFIER, site(f"St/{station}"))
-    server.gateway.bind_type(
-        STATION_TYPE,
-        {"Book": sample.book},
-        bounds={"Count": (0, 100)},
-        needs_request_id=True,
-        time_limit=0.6,
-    )
+    sample.bind()
     server.virtual.mount("Item", units)
     server.virtual.mount_listing(site("Items"), units)
     return sample

@@ -13,8 +13,10 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
 from tests.opcua.core.sample import Sample, site
+from tests.support.waiting import eventually
 from tracenode.models.status import TraceStatus
 from tracenode.server.opcua.arguments import snake
+from tracenode.server.opcua.gateway import CallContext
 from tracenode.server.opcua.ids import ua_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -229,3 +231,48 @@ async def test_handlers_that_do_not_fit_their_declaration_are_refused_at_start(
 )
 async def test_names_become_snake_case(name: str, expected: str) -> None:
     assert snake(name) == expected
+
+
+@pytest.mark.parametrize("question", [True, False], ids=["question", "booking"])
+async def test_a_question_alone_ends_when_its_client_is_gone(
+    sample: Sample, *, question: bool
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def handler(
+        context: CallContext,
+        *,
+        request_id: str,
+        item_id: str,
+        reason: str,
+        quantity: float,
+        count: int,
+        values: tuple[float, ...],
+    ) -> None:
+        begun.set()
+        try:
+            await go_on.wait()
+        except asyncio.CancelledError:
+            ended.set_result("given up")
+            raise
+        ended.set_result("done")
+
+    gateway = sample.server.gateway
+    gateway.bind(BY_TYPE, handler, time_limit=5, question=question)
+    try:
+        leaving = Client(sample.server.endpoint, timeout=10)
+        await leaving.connect()
+        asked = asyncio.create_task(call(leaving, arguments(), method=BY_TYPE))
+        await asyncio.wait_for(begun.wait(), 5)
+        transports = sample.server.engine.iserver.asyncio_transports
+        open_before = len(transports)
+        leaving.disconnect_socket()
+        await eventually(lambda: len(transports) < open_before)
+        if not question:
+            go_on.set()
+        assert await asyncio.wait_for(ended, 5) == ("given up" if question else "done")
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+    finally:
+        sample.bind()

@@ -86,6 +86,7 @@ class Binding:
     bounds: Mapping[str, tuple[float, float]]
     needs_request_id: bool
     time_limit: float
+    question: bool
 
 
 class MethodGateway(MethodService):
@@ -113,11 +114,13 @@ class MethodGateway(MethodService):
         bounds: Mapping[str, tuple[float, float]] | None = None,
         needs_request_id: bool = False,
         time_limit: float = TIME_LIMIT,
+        question: bool = False,
     ) -> None:
         """Let `handler` answer a method of a type (and of all its instances).
 
         `bounds`: least and greatest number by argument name as declared (`MaxDepth`).
         `needs_request_id`: a call without RequestId is refused as MalformedRequest.
+        `question`: it books nothing, and ends as soon as nobody waits for its answer.
 
         Raises:
             ValueError: no such method, or the handler's parameters are not its arguments.
@@ -140,6 +143,7 @@ class MethodGateway(MethodService):
             bounds=bounds or {},
             needs_request_id=needs_request_id,
             time_limit=time_limit,
+            question=question,
         )
 
     def bind_type(
@@ -150,6 +154,7 @@ class MethodGateway(MethodService):
         bounds: Mapping[str, tuple[float, float]] | None = None,
         needs_request_id: bool = False,
         time_limit: float = TIME_LIMIT,
+        question: bool = False,
     ) -> None:
         """Bind methods of a type by browse name; options and errors as `bind`."""
         methods = {
@@ -166,6 +171,7 @@ class MethodGateway(MethodService):
                 bounds=bounds,
                 needs_request_id=needs_request_id,
                 time_limit=time_limit,
+                question=question,
             )
 
     def declare_instance(self, method_id: ua.NodeId, declaration: ua.NodeId) -> None:
@@ -216,7 +222,11 @@ class MethodGateway(MethodService):
         if len(self.running) >= MAX_RUNNING:
             return _status(S.BadTooManyOperations)
         work = self.running.start(self._answer(binding, context, arguments))
-        done, _ = await asyncio.wait({work}, timeout=binding.time_limit)
+        try:
+            done, _ = await asyncio.wait({work}, timeout=binding.time_limit)
+        finally:
+            if binding.question:
+                work.cancel()
         if not done:
             log.warning("%s: no answer within %g s", binding.name, binding.time_limit)
             return _status(S.BadTimeout)

@@ -67,12 +67,15 @@ class TraceProcessor(UaProcessor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._calls = asyncio.Semaphore(MAX_PARALLEL_CALLS)
+        self._calling: set[asyncio.Task[None]] = set()
 
     async def process_message(self, seqhdr: Any, body: Any) -> Any:
         """Answer one request; a Call runs beside the rest, so that Publish and Read go on."""
         if nodeid_from_binary(body.copy()) == CALL:
             await self._calls.acquire()
-            self.iserver.tasks.start(self._call(seqhdr, body))
+            call = self.iserver.tasks.start(self._call(seqhdr, body))
+            self._calling.add(call)
+            call.add_done_callback(self._calling.discard)
             return True
         return await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]
 
@@ -175,7 +178,10 @@ class TraceProcessor(UaProcessor):
             raise ServiceError(S.BadSessionIdInvalid)
 
     async def close(self) -> None:
-        """The connection is lost: notifications wait for the client to come back, none is sent."""
+        """The connection is lost: notifications wait for the client to come back, none is sent.
+        Nobody waits for the calls of this connection any more; what is being booked is booked."""
+        for call in self._calling:
+            call.cancel()
         if self.session is not None and self.session.channel is not self:
             # it has moved to another connection, and lives on
             self.session = None  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -56,5 +56,6 @@ def bind_methods(gateway: MethodGateway, trace: Trace, config: Config) -> None:
         QueryMethods(trace).handlers,
         bounds=QUERY_BOUNDS,
         time_limit=ANSWER_TIME,
+        question=True,
     )
     gateway.bind_type(model_id("TraceLogType"), LogMethods(trace).handlers, time_limit=ANSWER_TIME)
