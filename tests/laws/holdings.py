@@ -98,6 +98,11 @@ class Contents:
         content.drawn = True
         return content.node or owner
 
+    def stood_in_for(self, owner: str) -> None:
+        """A placeholder that stood for a lot counts as drawn from it: no input goes before."""
+        if owner.startswith("lot:"):
+            self._get(owner).drawn = True
+
     def begins(self, item: str, *, up: bool, ever: bool) -> set[str]:
         """Return where a question about an item begins: what went into it at its latest content,
         with `ever` at all; what it went into at all and itself."""

@@ -81,9 +81,15 @@ class Shop(RuleBasedStateMachine):
             for part, parent in (("U0", "U2"), ("U2", "U4"), ("U1", "U5")):
                 self.book("assemble", 0, parent=parent, part=part)
             self.book("replace", 0, parent="U5", old_part="U1", new_part="U4")
+            self.book("consume", 0, item="U3", lot="L3", quantity="3 KGM")
             self.meet_unknown(0, "U3", lot=True, back=0)
             self.book("identify", 0, placeholder="lot:?:Y0", item="L1")
             self.watch("OP0", None, 0, choice=1)
+        if begun and not mounting:
+            sat = next(told for told in self.line.told if isinstance(told.event, Assemble))
+            elsewhere = {"type": "assemble", "parent": "U5", "part": "sn:PUMP:U0"}
+            self.book("remove", 0, parent="U2", part="U0")
+            self._withdraw(sat, elsewhere)
         if begun and mounting:
             self.pass_by("U3", "F0", "L2", 1)
             self.pass_by("U1", "F0", "B0", 2)

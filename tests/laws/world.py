@@ -178,6 +178,7 @@ class _Replay:
         self.contents.begin(t.said for t in every)
         self.course: dict[str, Course] = {}
         self._inside: dict[tuple[Relation, str], Tie] = {}
+        self._drawn = [((tie.at, tie.seq), tie.input) for tie in _identities(every, FOREVER)]
         for t in facts:
             self._take(t)
         self.ties += self._inside.values()
@@ -189,6 +190,9 @@ class _Replay:
 
     def _take(self, t: Told) -> None:
         event, held = t.said, self.contents
+        for place, item in self._drawn:
+            if place < (t.at, t.seq):
+                held.stood_in_for(item)
         drawn = list(pairs(event))
         used = {pair.input: held.drawn_from(pair.input) for pair in drawn}
         held.tell(event, t.seq, t.at)
