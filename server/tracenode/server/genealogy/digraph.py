@@ -43,11 +43,11 @@ def digraph(answer: GenealogyAnswer | PathAnswer) -> nx.DiGraph[str]:
     )
     for item in nodes:
         outputs[item], inputs[item] = {}, {}
-    records: dict[tuple[str, str], list[Edge]] = {}
     for edge in answer.edges:
-        records.setdefault((edge.input, edge.output), []).append(edge)
-    for (input_, output), edges in records.items():
-        outputs[input_][output] = inputs[output][input_] = attributes(edges)
+        outputs[edge.input].setdefault(edge.output, []).append(edge)
+    for input_, records in outputs.items():
+        for output, edges in records.items():
+            records[output] = inputs[output][input_] = attributes(edges)
     return graph
 
 

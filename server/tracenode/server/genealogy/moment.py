@@ -16,7 +16,8 @@ from tracenode.server.store.snapshot import Reading
 __all__ = ["Moment", "Span", "instant_of", "moment_of", "position_by"]
 
 _HEAD: Final = """
-SELECT (SELECT coalesce(max(seq), 0) FROM journal), (SELECT max(id) FROM slot) IS NOT NULL"""
+SELECT coalesce(j.seq, 0), j.hash, (SELECT max(id) FROM slot) IS NOT NULL
+FROM (SELECT max(seq) AS seq FROM journal) h LEFT JOIN journal j ON j.seq=h.seq"""
 
 
 class Span(Enum):
@@ -86,7 +87,7 @@ def moment_of(reading: Reading, question: Asked) -> Moment:
         MalformedRequest: a time without its zone, or a position below 0.
     """
     as_of = instant_of("as_of", question.as_of)
-    ((head, mounts),) = reading.rows(_HEAD)
+    ((head, last, mounts),) = reading.rows(_HEAD)
     match question.as_known_at:
         case None:
             known = head
@@ -96,7 +97,8 @@ def moment_of(reading: Reading, question: Asked) -> Moment:
             if position < 0:
                 raise MalformedRequest("as_known_at", "a journal position from 0", str(position))
             known = min(position, head)
-    return Moment(as_of, known, known == head, bool(mounts), _digest(reading, known))
+    digest = last.hex() if last and known == head else _digest(reading, known)
+    return Moment(as_of, known, known == head, bool(mounts), digest)
 
 
 def instant_of(field: str, time: datetime | None) -> int | None:

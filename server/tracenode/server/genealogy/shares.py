@@ -73,7 +73,18 @@ def _leading_to(items: Sequence[int], links: Iterable[Link]) -> Iterator[Link]:
 
 def portions(links: Iterable[Link], inputs: Inputs) -> list[Share]:
     """Return which fraction of what went into its output each edge is, to 12 decimals."""
-    return [_told(inputs.portion(link)) for link in links]
+    return [
+        None if ratio is None else _divided(*ratio)
+        for ratio in (inputs.ratio(link) for link in links)
+    ]
+
+
+def _divided(part: int, whole: int) -> Decimal:
+    """A fraction to 12 decimals, half to even, in half the time that decimals take."""
+    found, rest = divmod(part * 10**12, whole)
+    if 2 * rest > whole or (2 * rest == whole and found % 2):
+        found += 1
+    return _PLACES * found
 
 
 def _told(share: Share) -> Share:

@@ -28,7 +28,6 @@ _HALF: Final = 10**9
 apart."""
 DIGITS: Final = Context(prec=50, rounding=ROUND_HALF_EVEN)
 """Of fractions."""
-_ONE: Final = Decimal(1)
 
 DECIMALS: Final = 9 + MAX_SCALE
 """Of the factor of a unit of measure, and of a quantity, at most."""
@@ -147,17 +146,19 @@ class Inputs:
         whole what it turned out to be; what is of no amount is no part."""
         alike = (link.qty, link.unit, link.rel, self._totals.get(link.dst))
         if alike not in self._portions:
-            self._portions[alike] = self._portion(link)
+            ratio = self.ratio(link)
+            self._portions[alike] = None if ratio is None else DIGITS.divide(*ratio)
         return self._portions[alike]
 
-    def _portion(self, link: Link) -> Decimal | None:
+    def ratio(self, link: Link) -> tuple[int, int] | None:
+        """As `portion`: how much an edge is, and of how much."""
         if link.relation is Relation.Identity and self._totals[link.dst].edges == 1:
-            return _ONE
+            return 1, 1
         amount = self.amount(link)
         if amount is None:
             return None
         total = self.total(link.dst, amount.dimension)
-        return DIGITS.divide(amount.value, total) if total else None
+        return (amount.value, total) if total else None
 
 
 def _add(amounts: dict[str, int], amount: Amount) -> None:

@@ -23,6 +23,9 @@ CHECK_EVERY: Final = 1_000_000
 """Virtual machine steps of SQLite, some 20 ms, between two looks at the clock. Each look takes the
 interpreter lock, so many would slow every other thread's small question."""
 
+_NEVER: Final = threading.Event()
+"""Somebody waits to the end; made once, for it takes longer than a small statement."""
+
 
 class OutOfTime(Exception):
     """The deadline of a reading has passed; what it was reading is incomplete."""
@@ -39,7 +42,7 @@ class Reading:
     def __init__(self, connection: Connection, abandoned: threading.Event | None = None) -> None:
         self.connection = connection
         self._ends: float | None = None
-        self._abandoned = abandoned or threading.Event()
+        self._abandoned = abandoned or _NEVER
 
     @contextlib.contextmanager
     def until(self, ends: float) -> Iterator[None]:
