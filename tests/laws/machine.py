@@ -93,6 +93,9 @@ class Shop(RuleBasedStateMachine):
         if begun and mounting:
             self.pass_by("U3", "F0", "L2", 1)
             self.pass_by("U1", "F0", "B0", 2)
+            self.book("load", 0, station=DERIVING, slot="F1", lot="B0")
+            self.book("fill", 0, container="B0", lot="L1", quantity="1 KGM")
+            self.book("start", 0, item="U5", station=DERIVING)
 
     def book(self, kind: str, back: int, **fields: Any) -> None:
         self.line.hour += 1
