@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.docs.pages import page, section
+from tests.support.project import ROOT
 from tracenode.drivers.link.spec import SCHEMES, SerialSettings
 from tracenode.drivers.mailbox.options import MailboxOptions
 from tracenode.drivers.modbus.datatypes import PLAIN, Order
@@ -156,6 +157,14 @@ def test_every_driver_reject_state_and_quality_is_described() -> None:
     readings = section(DEVICES, "## Readings")
     for quality in Quality:
         assert f"| {names.get(quality, f'Bad{quality.name}')}" in readings
+
+
+# ------------------------------------------------------------------ benchmarks
+def test_every_benchmark_is_described() -> None:
+    names = [path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py")]
+    assert "store" in names
+    described = page("docs/performance.md")
+    assert not [name for name in names if f"\npython run.py bench {name} " not in described]
 
 
 # ------------------------------------------------------------------ OPC UA
