@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracenode.server.store.database import connect_reader
-from tracenode.server.store.known import number_of
+from tracenode.server.store.file.database import connect_reader
+from tracenode.server.store.reading.known import number_of
 
 if TYPE_CHECKING:
     import networkx as nx

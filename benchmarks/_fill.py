@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from tracenode.models.events import TraceEvent, event_fields
-from tracenode.server.store import database, projector, requests
-from tracenode.server.store.journal import Journal
-from tracenode.server.store.references import subject
+from tracenode.server.store.file import database
+from tracenode.server.store.projecting import projector
+from tracenode.server.store.projecting.references import subject
+from tracenode.server.store.writing import requests
+from tracenode.server.store.writing.journal import Journal
 
 __all__ = ["SITE", "fill"]
 

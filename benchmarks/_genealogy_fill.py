@@ -20,9 +20,9 @@ from benchmarks._genealogy_plant import MATERIALS, Kind, Plant
 from benchmarks._genealogy_tables import AMOUNTS, CHUNK, RECEIVED_KGM, put, write_tables
 from benchmarks._plant import START_US
 from tracenode.models.events import Master
-from tracenode.server.store.chain import entry_hash
-from tracenode.server.store.interning import KINDS
-from tracenode.server.store.journal import head_of
+from tracenode.server.store.projecting.interning import KINDS
+from tracenode.server.store.writing.chain import entry_hash
+from tracenode.server.store.writing.journal import head_of
 
 __all__ = ["fill_plant"]
 

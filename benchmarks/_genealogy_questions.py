@@ -23,12 +23,12 @@ from benchmarks._rows import Report
 from benchmarks._traces import Turns, our_ids, plain_graph, sampled
 from tracenode.models.answers import Asked, Ingredients
 from tracenode.server.genealogy import graph
-from tracenode.server.genealogy.believed import lens_of
-from tracenode.server.genealogy.closure import reachable
+from tracenode.server.genealogy.analysis.traits import ancestors_sql
+from tracenode.server.genealogy.edges.believed import lens_of
+from tracenode.server.genealogy.edges.closure import reachable
 from tracenode.server.genealogy.moment import Moment, Span, moment_of
-from tracenode.server.genealogy.traits import ancestors_sql
+from tracenode.server.store.reading.snapshot import Connection, Reading, snapshot
 from tracenode.server.store.schema import INF
-from tracenode.server.store.snapshot import Connection, Reading, snapshot
 
 __all__ = ["Engines", "as_of", "common", "ingredients_graph", "ingredients_ids", "where_used"]
 

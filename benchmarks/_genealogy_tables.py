@@ -14,10 +14,10 @@ import numpy.typing as npt
 from benchmarks._genealogy_plant import MATERIALS, Integers, Kind, Plant
 from tracenode.models.genealogy import Relation
 from tracenode.models.items import ItemKind, ItemState
-from tracenode.server.store.interning import KINDS
-from tracenode.server.store.references import relation_code
+from tracenode.server.store.projecting.interning import KINDS
+from tracenode.server.store.projecting.references import relation_code
+from tracenode.server.store.projecting.stock import NEVER, plain
 from tracenode.server.store.schema import INF
-from tracenode.server.store.stock import NEVER, plain
 
 __all__ = ["AMOUNTS", "CHUNK", "RECEIVED_KGM", "put", "write_tables"]
 

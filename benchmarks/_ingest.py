@@ -31,9 +31,9 @@ from tracenode.models.events import (
     event_fields,
 )
 from tracenode.models.identifiers import Identity
-from tracenode.server.store.journal import canonical_json, now
-from tracenode.server.store.references import subject
-from tracenode.server.store.requests import payload_digest
+from tracenode.server.store.projecting.references import subject
+from tracenode.server.store.writing.journal import canonical_json, now
+from tracenode.server.store.writing.requests import payload_digest
 
 __all__ = ["BookingPeer", "connection_each", "grouped", "prepare_peer"]
 

@@ -13,8 +13,8 @@ from tracenode.models.genealogy import EdgeQuality, Relation
 from tracenode.models.identifiers import Identity
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.models.quantities import Quantity
-from tracenode.server.store.journal import from_microseconds
 from tracenode.server.store.schema import INF
+from tracenode.server.store.writing.journal import from_microseconds
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from benchmarks._rows import Report, clocked, percentile
 from tracenode.models.answers import Ingredients
-from tracenode.server.genealogy.closure import reachable
+from tracenode.server.genealogy.edges.closure import reachable
 from tracenode.server.genealogy.moment import moment_of
-from tracenode.server.store.journal import from_microseconds
-from tracenode.server.store.known import number_of
+from tracenode.server.store.reading.known import number_of
+from tracenode.server.store.reading.snapshot import Connection, snapshot
 from tracenode.server.store.schema import INF
-from tracenode.server.store.snapshot import Connection, snapshot
+from tracenode.server.store.writing.journal import from_microseconds
 
 if TYPE_CHECKING:
     import networkx as nx

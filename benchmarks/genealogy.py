@@ -62,8 +62,8 @@ from benchmarks._rows import Options, Report, clocked, command_line, scratch
 from benchmarks._traces import sampled
 from tracenode.server.store import schema
 from tracenode.server.store.adjacency.layout import index_path
-from tracenode.server.store.database import connect_reader, sidecars
-from tracenode.server.store.verify import verify
+from tracenode.server.store.file.database import connect_reader, sidecars
+from tracenode.server.store.file.verify import verify
 from tracenode.server.trace import Trace
 
 EDGES: Final = 100_000

@@ -46,10 +46,10 @@ from benchmarks._rows import Options, Report, arguments, clocked, percentile, sc
 from benchmarks._traces import Turns, our_ids, plain_graph, sampled
 from tracenode.models.answers import Ingredients, WhereUsed
 from tracenode.server.genealogy import answer, graph
-from tracenode.server.store.database import connect_reader
-from tracenode.server.store.known import number_of
+from tracenode.server.store.file.database import connect_reader
+from tracenode.server.store.reading.known import number_of
+from tracenode.server.store.reading.snapshot import Connection as Reader
 from tracenode.server.store.schema import INF
-from tracenode.server.store.snapshot import Connection as Reader
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -36,9 +36,9 @@ from benchmarks._rows import Options, Report, arguments, clocked, median, percen
 from benchmarks._served import Usage, used
 from tracenode.models.events import TraceEvent
 from tracenode.models.receipts import Requester
-from tracenode.server.store.database import connect_reader
-from tracenode.server.store.rebuild import rebuild
-from tracenode.server.store.verify import verify
+from tracenode.server.store.file.database import connect_reader
+from tracenode.server.store.file.rebuild import rebuild
+from tracenode.server.store.file.verify import verify
 from tracenode.server.trace import Trace
 
 CALLERS = {1: ">=1.8", 10: ">=1.5", 100: ">=1.6"}

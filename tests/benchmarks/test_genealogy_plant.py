@@ -18,13 +18,13 @@ from benchmarks._genealogy_plant import Plant
 from benchmarks._genealogy_works import built
 from tracenode.models.events import event_fields
 from tracenode.models.receipts import Requester
-from tracenode.server.store import database
-from tracenode.server.store.canonical import canonical_json
-from tracenode.server.store.database import connect_reader
-from tracenode.server.store.journal import entries, event_of
-from tracenode.server.store.rebuild import rebuild
-from tracenode.server.store.recording import Recorder, Request
-from tracenode.server.store.verify import verify
+from tracenode.server.store.file import database
+from tracenode.server.store.file.database import connect_reader
+from tracenode.server.store.file.rebuild import rebuild
+from tracenode.server.store.file.verify import verify
+from tracenode.server.store.writing.canonical import canonical_json
+from tracenode.server.store.writing.journal import entries, event_of
+from tracenode.server.store.writing.recording import Recorder, Request
 
 EDGES = 6_000
 

@@ -9,12 +9,12 @@ from benchmarks._fill import SITE, fill
 from benchmarks._mix import beginning, unit_events
 from benchmarks._plant import Plant
 from tracenode.models.receipts import Requester
-from tracenode.server.store import database
-from tracenode.server.store.database import connect_reader
-from tracenode.server.store.rebuild import dump_hash
-from tracenode.server.store.recording import Recorder, Request
+from tracenode.server.store.file import database
+from tracenode.server.store.file.database import connect_reader
+from tracenode.server.store.file.rebuild import dump_hash
+from tracenode.server.store.file.verify import verify
 from tracenode.server.store.schema import PROJECTION_TABLES
-from tracenode.server.store.verify import verify
+from tracenode.server.store.writing.recording import Recorder, Request
 from tracenode.server.trace import Trace
 
 EDGES = 800

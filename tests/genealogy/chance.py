@@ -9,7 +9,7 @@ from tests.store.oracle import Told
 from tests.store.plant import Plant
 from tracenode.models.events import Correct, Void
 from tracenode.server.store.booking.dependants import dependants
-from tracenode.server.store.facts import Fact, entry, fact_of, record_at
+from tracenode.server.store.projecting.facts import Fact, entry, fact_of, record_at
 
 __all__ = ["BOXES", "ITEMS", "LOTS", "Chance"]
 

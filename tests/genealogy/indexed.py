@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tracenode.models.answers import WhereUsed
-from tracenode.server.genealogy.closure import reachable
+from tracenode.server.genealogy.edges.closure import reachable
 from tracenode.server.genealogy.moment import Span, moment_of
+from tracenode.server.store.reading.snapshot import Connection, snapshot
 from tracenode.server.store.schema import INF
-from tracenode.server.store.snapshot import Connection, snapshot
 from tracenode.server.trace import Trace
 
 __all__ = ["asked", "found", "is_asked", "same_as_tables"]

@@ -15,8 +15,8 @@ from tracenode.models.answers import Ingredients, ItemDetail, RecallScope
 from tracenode.models.events import Master, Register
 from tracenode.models.receipts import Requester
 from tracenode.server.genealogy import answer
-from tracenode.server.store.readers import READERS
-from tracenode.server.store.snapshot import Abandoned, OutOfTime, Reading, snapshot
+from tracenode.server.store.reading.readers import READERS
+from tracenode.server.store.reading.snapshot import Abandoned, OutOfTime, Reading, snapshot
 from tracenode.server.trace import Trace
 
 ENDLESS = """

@@ -25,15 +25,15 @@ from tracenode.models.events import (
     TraceEvent,
     Void,
 )
-from tracenode.server.genealogy.closure import reachable
+from tracenode.server.genealogy.edges.closure import reachable
 from tracenode.server.genealogy.moment import moment_of
-from tracenode.server.store import projector
 from tracenode.server.store.adjacency.index import Index
 from tracenode.server.store.adjacency.layout import HEADER, index_path
-from tracenode.server.store.copies import backup, restore
-from tracenode.server.store.rebuild import rebuild
+from tracenode.server.store.file.copies import backup, restore
+from tracenode.server.store.file.rebuild import rebuild
+from tracenode.server.store.projecting import projector
+from tracenode.server.store.reading.snapshot import Connection, snapshot
 from tracenode.server.store.schema import INF
-from tracenode.server.store.snapshot import Connection, snapshot
 from tracenode.server.trace import Trace
 
 

@@ -20,19 +20,19 @@ from tests.genealogy.chance import BOXES, LOTS, Chance
 from tests.store.oracle import states
 from tracenode.models.analysis import Impact
 from tracenode.models.answers import Ingredients, RecallScope, WhereUsed
-from tracenode.server.genealogy.closure import reachable
-from tracenode.server.genealogy.impact import impact
-from tracenode.server.genealogy.lineage import ingredients, where_used
+from tracenode.server.genealogy.analysis.impact import impact
+from tracenode.server.genealogy.answers.lineage import ingredients, where_used
+from tracenode.server.genealogy.answers.recall import recall_scope
+from tracenode.server.genealogy.edges.closure import reachable
 from tracenode.server.genealogy.moment import Span, moment_of
-from tracenode.server.genealogy.recall import recall_scope
 from tracenode.server.store.adjacency import reach
 from tracenode.server.store.adjacency.layout import Base, open_index, write_index
 from tracenode.server.store.adjacency.moved import moved_since
 from tracenode.server.store.adjacency.overlay import Overlay
 from tracenode.server.store.adjacency.reach import Adjacency
-from tracenode.server.store.database import StoreIdentity
+from tracenode.server.store.file.database import StoreIdentity
+from tracenode.server.store.reading.snapshot import Connection, Reading, snapshot
 from tracenode.server.store.schema import INF
-from tracenode.server.store.snapshot import Connection, Reading, snapshot
 
 IDENTITY = StoreIdentity("0", "S")
 SEARCHES = [(up, span) for up in (True, False) for span in (Span.Now, Span.Ever)]

@@ -17,7 +17,7 @@ from tracenode.models.errors import StoreLocked
 from tracenode.server.store.adjacency import index as index_room
 from tracenode.server.store.adjacency.layout import index_path
 from tracenode.server.store.adjacency.making import make_in_process
-from tracenode.server.store.lock import FileLock
+from tracenode.server.store.file.lock import FileLock
 from tracenode.server.trace import Trace
 
 

@@ -14,7 +14,7 @@ from tests.store.plant import Plant, instant
 from tracenode.models.analysis import Cause, CauseAnswer, CauseKind, CommonCause
 from tracenode.models.errors import MalformedRequest, UnknownItem
 from tracenode.server.genealogy import answer
-from tracenode.server.genealogy.significance import decimal, false_discovery, fisher
+from tracenode.server.genealogy.analysis.significance import decimal, false_discovery, fisher
 
 
 # ------------------------------------------------------------------ statistics

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, fields
+
 import networkx as nx
+import pytest
 
 from tests.store.plant import Plant, instant
-from tracenode.models.answers import Ingredients, PathBetween, WhereUsed
+from tracenode.models.answers import Edge, Ingredients, Node, PathBetween, WhereUsed
 from tracenode.models.genealogy import EdgeQuality, Relation
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.server.genealogy import answer, graph
@@ -66,3 +69,30 @@ def test_a_path_is_a_graph_too() -> None:
         "sn:PUMP:U",
         "sn:CAR:V",
     ]
+
+
+def test_a_graph_is_one_that_networkx_would_have_made_of_the_same_nodes_and_edges() -> None:
+    made = graph(built().connection, WhereUsed(item="L"))
+    same: nx.DiGraph[str] = nx.DiGraph(**made.graph)
+    same.add_nodes_from(made.nodes(data=True))
+    same.add_edges_from(made.edges(data=True))
+    assert nx.utils.graphs_equal(made, same)
+    assert dict(made.pred) == dict(same.pred)
+    made.remove_node("sn:PUMP:U")
+    assert not made.edges
+    assert list(made.pred["sn:CAR:V"]) == []
+
+
+def test_nodes_and_edges_of_an_answer_are_as_if_made_one_by_one_and_stay_as_they_are() -> None:
+    told = answer(built().connection, Ingredients(item="V"))
+    for kind, found in ((Node, told.nodes), (Edge, told.edges)):
+        for one in found:
+            values = {field.name: getattr(one, field.name) for field in fields(one)}
+            assert type(one) is kind
+            assert (one, hash(one), repr(one)) == (
+                (same := kind(**values)),
+                hash(same),
+                repr(same),
+            )
+            with pytest.raises(FrozenInstanceError):
+                setattr(one, next(iter(values)), "")

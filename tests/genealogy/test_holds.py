@@ -17,9 +17,9 @@ from tracenode.models.errors import UnknownItem
 from tracenode.models.events import Complete, Hold, Release, Start, Void
 from tracenode.server.genealogy import answer
 from tracenode.server.store.booking.dependants import dependants
-from tracenode.server.store.facts import entry, fact_of, record_at
-from tracenode.server.store.holds import blocking_hold
-from tracenode.server.store.journal import microseconds
+from tracenode.server.store.booking.holds import blocking_hold
+from tracenode.server.store.projecting.facts import entry, fact_of, record_at
+from tracenode.server.store.writing.journal import microseconds
 
 UNITS = tuple(f"U{i}" for i in range(5))
 ITEMS = (*(f"sn:PUMP:{text}" for text in UNITS), "lot:STEEL:L0", "lot:STEEL:L1")

@@ -10,7 +10,8 @@ from tracenode.models.answers import ItemHistory
 from tracenode.models.errors import AmbiguousItem, MalformedRequest
 from tracenode.models.events import EVENT_TYPES
 from tracenode.models.items import ItemKind, ItemState
-from tracenode.server.genealogy import answer, narrative
+from tracenode.server.genealogy import answer
+from tracenode.server.genealogy.items import narrative
 
 
 def test_history_is_in_event_order_with_words_from_the_records() -> None:

@@ -31,7 +31,7 @@ from tracenode.models.errors import UnknownItem
 from tracenode.models.genealogy import HitMark
 from tracenode.models.items import ItemState
 from tracenode.server.genealogy import answer
-from tracenode.server.store.journal import microseconds
+from tracenode.server.store.writing.journal import microseconds
 
 laws = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

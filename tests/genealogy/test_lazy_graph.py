@@ -27,7 +27,7 @@ from tracenode.models.items import ItemKind
 from tracenode.server.genealogy import graph as whole_answer
 from tracenode.server.genealogy import lazy_graph as room
 from tracenode.server.genealogy.lazy_graph import LazyGraph, lazy_graph
-from tracenode.server.store.journal import microseconds
+from tracenode.server.store.writing.journal import microseconds
 from tracenode.server.trace import Trace
 
 

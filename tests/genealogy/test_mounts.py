@@ -26,8 +26,8 @@ from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
 from tracenode.server.genealogy import answer
-from tracenode.server.genealogy.narrative import narrative
-from tracenode.server.store.journal import microseconds
+from tracenode.server.genealogy.items.narrative import narrative
+from tracenode.server.store.writing.journal import microseconds
 
 
 @pytest.fixture

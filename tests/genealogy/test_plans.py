@@ -25,8 +25,8 @@ from tracenode.models.answers import (
     WhereUsed,
 )
 from tracenode.server.genealogy import answer
-from tracenode.server.genealogy.believed import Lens
-from tracenode.server.genealogy.closure import derived_sql
+from tracenode.server.genealogy.edges.believed import Lens
+from tracenode.server.genealogy.edges.closure import derived_sql
 from tracenode.server.genealogy.moment import Span
 
 LARGE = ("edge", "edge_past", "edge_was", "life", "life_was", "visit", "visit_was", "touch")

@@ -173,3 +173,16 @@ def test_a_year_of_a_never_empty_silo_is_worked_out_without_recursion() -> None:
     assert hit.depth == 3_002
     assert hit.share == Decimal("0.001663893511"), "5 of 3005"
     assert len(hit.reason) == 4
+
+
+def test_the_share_of_an_edge_is_rounded_half_to_even() -> None:
+    told = []
+    for part in (1, 3):
+        plant = Plant()
+        lots(plant, "A", "B")
+        plant.make("PUMP P")
+        plant.ok("consume", item="P", lot="A", quantity=f"{part} MGM")
+        plant.ok("consume", item="P", lot="B", quantity=f"{2 * 10**12 - part} MGM")
+        told += [edge.share for edge in made_of(plant, "P").edges if short(edge.input) == "A"]
+    assert told == [Decimal("0.000000000000"), Decimal("0.000000000002")]
+    assert str(told[0]) == "0E-12"

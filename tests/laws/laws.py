@@ -30,11 +30,11 @@ from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
 from tracenode.models.items import ItemState
 from tracenode.models.quantities import Quantity
 from tracenode.server.genealogy import answer
-from tracenode.server.store.content import content_at
-from tracenode.server.store.holds import blocking_hold
-from tracenode.server.store.interning import quantity_of
-from tracenode.server.store.resolve import LATEST, public_id, row_of
-from tracenode.server.store.stock import holding_of
+from tracenode.server.store.booking.holds import blocking_hold
+from tracenode.server.store.projecting.content import content_at
+from tracenode.server.store.projecting.interning import quantity_of
+from tracenode.server.store.projecting.stock import holding_of
+from tracenode.server.store.reading.resolve import LATEST, public_id, row_of
 
 __all__ = ["Laws", "asked"]
 

@@ -10,7 +10,7 @@ from tests.store.plant import Plant, instant, misremembered
 from tracenode.models.events import Correct, Release, Void
 from tracenode.models.receipts import Receipt
 from tracenode.server.store.booking.dependants import dependants
-from tracenode.server.store.facts import Fact, entry
+from tracenode.server.store.projecting.facts import Fact, entry
 
 __all__ = ["BOXES", "DERIVING", "LOTS", "SLOTS", "STATIONS", "TAKES_UNKNOWN", "UNITS", "Line"]
 

@@ -18,9 +18,9 @@ from tracenode.models.events import Report, Stale, parse_event
 from tracenode.models.questions import QUESTION_NAMES, parse_question, question_fields
 from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.models.status import TraceStatus
-from tracenode.server.genealogy.issued import digest_of
+from tracenode.server.genealogy.answers.issued import digest_of
 from tracenode.server.review import Review
-from tracenode.server.store.rebuild import dump_hash, rebuilt_beside
+from tracenode.server.store.file.rebuild import dump_hash, rebuilt_beside
 from tracenode.server.trace import Trace
 
 QUALITY = Requester("quality")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.events import Assemble, Complete, Consume, Master, Receive, Register, Start
 from tracenode.models.receipts import Receipt, Requester
-from tracenode.server.store.journal import Clock, now
+from tracenode.server.store.writing.journal import Clock, now
 from tracenode.server.trace import Trace
 
 __all__ = ["BEFORE_UNITS", "LINE", "fill", "masters", "open_line", "register", "unit"]

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 from tracenode.models.events import Master, TraceEvent, parse_event
 from tracenode.models.receipts import Receipt, Requester
 from tracenode.models.status import TraceStatus
-from tracenode.server.store import projector
-from tracenode.server.store.facts import BOOKED_NOTHING, entry
-from tracenode.server.store.master import master_data
-from tracenode.server.store.memory import RememberingConnection, forget
-from tracenode.server.store.recording import Recorder, Request
+from tracenode.server.store.projecting import projector
+from tracenode.server.store.projecting.facts import BOOKED_NOTHING, entry
+from tracenode.server.store.projecting.memory import RememberingConnection, forget
+from tracenode.server.store.projecting.standing import standing_of
+from tracenode.server.store.projecting.stock import holding_of
+from tracenode.server.store.projecting.tail import inside
+from tracenode.server.store.reading.master import master_data
 from tracenode.server.store.schema import INF, JOURNAL, PROJECTION_TABLES, PROJECTIONS
-from tracenode.server.store.standing import standing_of
-from tracenode.server.store.stock import holding_of
-from tracenode.server.store.tail import inside
+from tracenode.server.store.writing.recording import Recorder, Request
 
 __all__ = ["START", "Plant", "believed_intervals", "instant", "misremembered"]
 

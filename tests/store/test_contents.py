@@ -10,10 +10,10 @@ from tests.store.plant import Plant, instant
 from tracenode.models.events import parse_event
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
-from tracenode.server.store.content import content_at
-from tracenode.server.store.interning import quantity_of
-from tracenode.server.store.journal import microseconds
-from tracenode.server.store.resolve import public_id, row_of
+from tracenode.server.store.projecting.content import content_at
+from tracenode.server.store.projecting.interning import quantity_of
+from tracenode.server.store.reading.resolve import public_id, row_of
+from tracenode.server.store.writing.journal import microseconds
 
 Edges = set[tuple[str, str]]
 

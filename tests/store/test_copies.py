@@ -9,9 +9,9 @@ import pytest
 
 from tests.store.line import fill, masters, open_line, unit
 from tracenode.models.errors import DamagedDatabase, StoreError, StoreLocked
-from tracenode.server.store.copies import backup, restore
-from tracenode.server.store.rebuild import dump_hash
-from tracenode.server.store.verify import verify
+from tracenode.server.store.file.copies import backup, restore
+from tracenode.server.store.file.rebuild import dump_hash
+from tracenode.server.store.file.verify import verify
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tracenode.models.errors import TraceError
 from tracenode.models.events import Start
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus as S
-from tracenode.server.store.checking import checked
+from tracenode.server.store.booking.checking import checked
 
 OK, NOT_OK, NOT_DECIDABLE = 1, 2, 3
 MOUNT: dict[str, Any] = {"step": "mount", "station": "OP10", "recipe": "R3", "tool": "T1"}

@@ -14,8 +14,8 @@ from tests.store.line import LINE, masters, open_line, register, unit
 from tracenode.models.events import Observe, Register
 from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.models.status import TraceStatus
-from tracenode.server.store.chain import first_fault
-from tracenode.server.store.journal import (
+from tracenode.server.store.writing.chain import first_fault
+from tracenode.server.store.writing.journal import (
     Entry,
     entries,
     entry_at,

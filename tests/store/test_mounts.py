@@ -10,7 +10,7 @@ from tests.store.plant import Plant
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
 from tracenode.server.store.booking.dependants import dependants
-from tracenode.server.store.facts import entry, fact_of, record_at
+from tracenode.server.store.projecting.facts import entry, fact_of, record_at
 
 
 @pytest.fixture

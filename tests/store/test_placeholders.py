@@ -10,7 +10,7 @@ from tests.store.plant import Plant, instant
 from tracenode.models.events import parse_event
 from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
-from tracenode.server.store.resolve import resolve
+from tracenode.server.store.reading.resolve import resolve
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from tracenode.models.events import Correct, Hold, Register, TraceEvent, Void, p
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
 from tracenode.server.store.booking.dependants import dependants
-from tracenode.server.store.content import content_at
-from tracenode.server.store.facts import Fact, entry, fact_of, record_at
-from tracenode.server.store.interning import quantity_of
-from tracenode.server.store.journal import microseconds
-from tracenode.server.store.resolve import LATEST, public_id, row_of
-from tracenode.server.store.stock import holding_of
+from tracenode.server.store.projecting.content import content_at
+from tracenode.server.store.projecting.facts import Fact, entry, fact_of, record_at
+from tracenode.server.store.projecting.interning import quantity_of
+from tracenode.server.store.projecting.stock import holding_of
+from tracenode.server.store.reading.resolve import LATEST, public_id, row_of
+from tracenode.server.store.writing.journal import microseconds
 
 UNITS = tuple(f"U{i}" for i in range(5))
 LOTS = {"L0": "10 KGM", "L1": "2500 GRM", "L2": None}

@@ -13,9 +13,9 @@ import pytest
 from tests.store.line import BEFORE_UNITS, LINE, fill, masters, open_line, register, unit
 from tracenode.models.errors import DamagedDatabase, StoreLocked
 from tracenode.models.events import Void
-from tracenode.server.store.rebuild import rebuild
+from tracenode.server.store.file.rebuild import rebuild
+from tracenode.server.store.file.verify import verify
 from tracenode.server.store.schema import PROJECTION_TABLES
-from tracenode.server.store.verify import verify
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,7 +99,7 @@ def test_a_rebuild_that_is_killed_leaves_everything_as_it_was(tmp_path: Path) ->
         for number in range(300):
             unit(trace, number)
         head = trace.head
-    code = f"from tracenode.server.store.rebuild import rebuild; rebuild({str(path)!r})"
+    code = f"from tracenode.server.store.file.rebuild import rebuild; rebuild({str(path)!r})"
     for delay in (0.0, 0.05, 0.15):
         process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
         ends = time.monotonic() + 10

@@ -8,8 +8,8 @@ from tests.store.plant import Plant, instant
 from tracenode.models.errors import AmbiguousItem, InvalidIdentifier, UnknownItem
 from tracenode.models.events import parse_event
 from tracenode.models.status import TraceStatus
-from tracenode.server.store.known import number_of
-from tracenode.server.store.resolve import public_id, resolve
+from tracenode.server.store.reading.known import number_of
+from tracenode.server.store.reading.resolve import public_id, resolve
 
 GTIN = "09521234543213"
 FORMS = (

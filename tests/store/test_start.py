@@ -20,7 +20,7 @@ from tracenode.models.errors import (
     StoreError,
     StoreLocked,
 )
-from tracenode.server.store import database, migrations
+from tracenode.server.store.file import database, migrations
 from tracenode.server.store.store import Store
 from tracenode.server.trace import Trace
 

@@ -9,8 +9,8 @@ import pytest
 from tests.store.plant import Plant
 from tracenode.models.quantities import UNITS, Quantity
 from tracenode.models.status import TraceStatus
-from tracenode.server.store.flows import FlowKind
-from tracenode.server.store.stock import Totals
+from tracenode.server.store.projecting.flows import FlowKind
+from tracenode.server.store.projecting.stock import Totals
 
 
 def stock(plant: Plant, text: str) -> tuple[str, str, str, int]:

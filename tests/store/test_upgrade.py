@@ -10,11 +10,11 @@ import pytest
 
 from tests.store.line import LINE, fill, open_line, register
 from tracenode.models.errors import DamagedDatabase, SchemaMismatch
-from tracenode.server.store import migrations, replay
-from tracenode.server.store.copies import backup, restore
-from tracenode.server.store.rebuild import dump_hash, rebuild
+from tracenode.server.store.file import migrations, replay
+from tracenode.server.store.file.copies import backup, restore
+from tracenode.server.store.file.rebuild import dump_hash, rebuild
+from tracenode.server.store.file.verify import verify
 from tracenode.server.store.store import Store
-from tracenode.server.store.verify import verify
 
 SCHEMA_1 = Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8")
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.store.line import fill, masters, open_line, unit
 from tracenode.models.errors import SchemaMismatch, StoreError
-from tracenode.server.store.verify import Anchor, verify
+from tracenode.server.store.file.verify import Anchor, verify
 
 UNITS = 40
 RENUMBER = "UPDATE journal SET seq = seq - 1 WHERE seq > 50"

@@ -22,11 +22,12 @@ from tracenode.models.errors import JournalDown
 from tracenode.models.events import Observe, Register, Reject, TraceEvent
 from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.models.status import TraceStatus
-from tracenode.server.store import projector, writer
-from tracenode.server.store.journal import Entry, entry_at, now, record_id, record_of
-from tracenode.server.store.rebuild import rebuild
-from tracenode.server.store.requests import NATURAL_WINDOW_US
-from tracenode.server.store.verify import verify
+from tracenode.server.store.file.rebuild import rebuild
+from tracenode.server.store.file.verify import verify
+from tracenode.server.store.projecting import projector
+from tracenode.server.store.writing import writer
+from tracenode.server.store.writing.journal import Entry, entry_at, now, record_id, record_of
+from tracenode.server.store.writing.requests import NATURAL_WINDOW_US
 from tracenode.server.trace import Trace
 
 ROOT = Path(__file__).parents[2]

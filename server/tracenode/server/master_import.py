@@ -24,7 +24,7 @@ from tracenode.models.faults import malformed
 from tracenode.models.identifiers import checked_part
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import Quantity, unit_code
-from tracenode.server.store.master import checked_master
+from tracenode.server.store.reading.master import checked_master
 
 __all__ = ["TABLES", "Booking", "Table", "read_master"]
 

@@ -13,7 +13,7 @@ from tracenode.models.errors import StoreError
 from tracenode.models.events import Correct, Identify, Master, Report, Stale, Void
 from tracenode.models.questions import parse_question
 from tracenode.models.receipts import Record, Requester
-from tracenode.server.store.reports import IssuedReport
+from tracenode.server.store.reading.reports import IssuedReport
 from tracenode.server.trace import Trace
 
 __all__ = ["Review"]

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Any, Self
 from tracenode.models.errors import StoreError
 from tracenode.models.events import Start, TraceEvent
 from tracenode.models.receipts import Receipt, Record, Requester
-from tracenode.server.store import journal, requests
-from tracenode.server.store.checking import checked
-from tracenode.server.store.journal import Clock, Head
-from tracenode.server.store.recording import Request
-from tracenode.server.store.reports import IssuedReport, reports
+from tracenode.server.store.booking.checking import checked
+from tracenode.server.store.reading.reports import IssuedReport, reports
 from tracenode.server.store.store import Store
-from tracenode.server.store.writer import Writer
+from tracenode.server.store.writing import journal, requests
+from tracenode.server.store.writing.journal import Clock, Head
+from tracenode.server.store.writing.recording import Request
+from tracenode.server.store.writing.writer import Writer
 
 if TYPE_CHECKING:
     from tracenode.models.answers import Asked
-    from tracenode.server.genealogy.issued import Change
+    from tracenode.server.genealogy.answers.issued import Change
     from tracenode.server.genealogy.lazy_graph import LazyGraph
     from tracenode.server.genealogy.questions import Answer
 
@@ -154,7 +154,7 @@ class Trace:
             TraceError: no answer, or none that a report can be made of; nothing is booked.
             JournalDown, StoreError: as `record`.
         """
-        from tracenode.server.genealogy.issued import issued
+        from tracenode.server.genealogy.answers.issued import issued
 
         now = journal.from_microseconds(self._writer.now())
         answer, report = await self.store.readers.run(
@@ -164,7 +164,7 @@ class Trace:
 
     def issue_now(self, question: Asked, name: str, requester: Requester) -> tuple[Answer, Receipt]:
         """As `issue`, for callers without an event loop."""
-        from tracenode.server.genealogy.issued import issued
+        from tracenode.server.genealogy.answers.issued import issued
 
         now = journal.from_microseconds(self._writer.now())
         answer, report = self.store.readers.run_now(
@@ -187,13 +187,13 @@ class Trace:
     async def change_of(self, report: IssuedReport) -> Change | None:
         """Ask a report again; return how it would differ now, None where it would not. Books
         nothing."""
-        from tracenode.server.genealogy.issued import change_of
+        from tracenode.server.genealogy.answers.issued import change_of
 
         return await self.store.readers.run(lambda connection: change_of(connection, report))
 
     def change_of_now(self, report: IssuedReport) -> Change | None:
         """As `change_of`, for callers without an event loop."""
-        from tracenode.server.genealogy.issued import change_of
+        from tracenode.server.genealogy.answers.issued import change_of
 
         return self.store.readers.run_now(lambda connection: change_of(connection, report))
 

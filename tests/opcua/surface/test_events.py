@@ -34,7 +34,7 @@ from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.surface.backlog import Backlog
 from tracenode.server.opcua.surface.keys import ROOT, model_id
 from tracenode.server.review import Review
-from tracenode.server.store.copies import backup
+from tracenode.server.store.file.copies import backup
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from tracenode.server.commands.common import database_option, echo_json, json_option, printable
-from tracenode.server.store import database as files
 from tracenode.server.store.adjacency.layout import UnusableIndex, index_path, open_index
 from tracenode.server.store.adjacency.making import make_index
-from tracenode.server.store.journal import head_of
+from tracenode.server.store.file import database as files
+from tracenode.server.store.writing.journal import head_of
 
 __all__ = ["index"]
 

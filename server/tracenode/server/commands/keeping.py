@@ -22,14 +22,14 @@ from tracenode.server.commands.common import (
 )
 from tracenode.server.commands.sample import SAMPLE
 from tracenode.server.master_import import Booking, read_master
-from tracenode.server.store.copies import backup as copy_out
-from tracenode.server.store.copies import restore as copy_in
-from tracenode.server.store.lock import FileLock
-from tracenode.server.store.master import in_force
-from tracenode.server.store.rebuild import rebuild as rebuild_tables
-from tracenode.server.store.summary import summary
-from tracenode.server.store.verify import Anchor
-from tracenode.server.store.verify import verify as verify_file
+from tracenode.server.store.file.copies import backup as copy_out
+from tracenode.server.store.file.copies import restore as copy_in
+from tracenode.server.store.file.lock import FileLock
+from tracenode.server.store.file.rebuild import rebuild as rebuild_tables
+from tracenode.server.store.file.summary import summary
+from tracenode.server.store.file.verify import Anchor
+from tracenode.server.store.file.verify import verify as verify_file
+from tracenode.server.store.reading.master import in_force
 from tracenode.server.trace import Trace
 
 __all__ = [

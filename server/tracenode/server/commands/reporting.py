@@ -25,10 +25,10 @@ from tracenode.server.commands.common import (
     json_option,
 )
 from tracenode.server.commands.new_file import must_be_new, new_file
-from tracenode.server.genealogy.narrative import narrative
-from tracenode.server.store.journal import entry_at, position_of, record_of
-from tracenode.server.store.reports import IssuedReport
-from tracenode.server.store.snapshot import Connection
+from tracenode.server.genealogy.items.narrative import narrative
+from tracenode.server.store.reading.reports import IssuedReport
+from tracenode.server.store.reading.snapshot import Connection
+from tracenode.server.store.writing.journal import entry_at, position_of, record_of
 from tracenode.server.trace import Trace
 
 __all__ = ["report"]

@@ -6,23 +6,11 @@ Rooms:
 - `digraph`     `graph`: the same as `networkx.DiGraph`
 - `lazy_graph`  the whole store as a `networkx.DiGraph` that reads what it is asked for
 - `moment`      as of when, knowing what
-- `believed`, `arms`  SQL for what is believed at a moment; edges of tables and of mounts
-- `closure`     recursive closure and the edges it met, as SQL
-- `walk`        depths, paths and limits over edges in memory
-- `search`      closure and walk together, within node budget and deadline
-- `contents`    what a lot or container holds, and at which of it a question begins
-- `facts`       identity, state, receipts of many items at once
-- `holds`, `placeholders`, `placements`  what is on hold; stand-ins; where an item is installed
-- `ends`        where a trace ends, and what became of a hit
-- `rendering`, `narrative`, `making`  rows as nodes and edges of an answer; a record in words
-- `lineage`, `recall`, `path`, `history`, `detail`  one kind of answer each
-- `balance`, `account`  where the quantity of a lot went, added up from its records
-- `shares`, `totals`  the fraction of an item that comes from a suspect; what went into items
-- `census`      counting where an item went, in SQLite
-- `causes`, `window`, `bom`, `coverage`, `impact`  questions about many items
-- `traits`, `controls`, `significance`  of `causes`: what units have, with whom they are compared
-- `visits`, `crossed`  operations at stations; pooled edges and placeholders that were crossed
-- `issued`      answers as reports, and whether they would be given again
+- `edges`       which edges count at a moment, and the paths over them
+- `items`       what is known of items, and how it is told
+- `amounts`     totals, shares, accounts and balances
+- `answers`     one kind of answer about one item each
+- `analysis`    questions that compare and count many items
 """
 
 from __future__ import annotations
@@ -35,7 +23,7 @@ from tracenode.server.genealogy.questions import answer
 if TYPE_CHECKING:
     import networkx as nx
 
-    from tracenode.server.store.snapshot import Connection
+    from tracenode.server.store.reading.snapshot import Connection
 
 __all__ = ["answer", "graph"]
 

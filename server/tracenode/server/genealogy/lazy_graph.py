@@ -17,15 +17,15 @@ from tracenode.models.answers import Edge, WhereUsed
 from tracenode.models.genealogy import EdgeQuality, Relation
 from tracenode.models.identifiers import Identity
 from tracenode.models.quantities import Quantity
-from tracenode.server.genealogy.arms import arms
-from tracenode.server.genealogy.believed import Lens, lens_of
 from tracenode.server.genealogy.digraph import attributes
-from tracenode.server.genealogy.facts import facts_of
+from tracenode.server.genealogy.edges.arms import arms
+from tracenode.server.genealogy.edges.believed import Lens, lens_of
+from tracenode.server.genealogy.items.facts import facts_of
 from tracenode.server.genealogy.moment import Moment, Span, moment_of
-from tracenode.server.store.database import connect_reader, damage_named
-from tracenode.server.store.journal import from_microseconds
+from tracenode.server.store.file.database import connect_reader, damage_named
+from tracenode.server.store.reading.snapshot import Reading, snapshot
 from tracenode.server.store.schema import INF
-from tracenode.server.store.snapshot import Reading, snapshot
+from tracenode.server.store.writing.journal import from_microseconds
 
 if TYPE_CHECKING:
     _DiGraph = nx.DiGraph[str]

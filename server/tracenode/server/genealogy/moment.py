@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from tracenode.models.answers import Asked, Statement
 from tracenode.models.errors import MalformedRequest
-from tracenode.server.store.chain import genesis
-from tracenode.server.store.journal import from_microseconds, microseconds
-from tracenode.server.store.snapshot import Reading
+from tracenode.server.store.reading.snapshot import Reading
+from tracenode.server.store.writing.chain import genesis
+from tracenode.server.store.writing.journal import from_microseconds, microseconds
 
 __all__ = ["Moment", "Span", "instant_of", "moment_of", "position_by"]
 

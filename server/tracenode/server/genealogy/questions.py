@@ -33,18 +33,18 @@ from tracenode.models.answers import (
     RecallScope,
     WhereUsed,
 )
-from tracenode.server.genealogy.balance import mass_balance
-from tracenode.server.genealogy.bom import compare_to_bom
-from tracenode.server.genealogy.causes import common_cause
-from tracenode.server.genealogy.coverage import coverage
-from tracenode.server.genealogy.detail import item_detail
-from tracenode.server.genealogy.history import item_history
-from tracenode.server.genealogy.impact import impact
-from tracenode.server.genealogy.lineage import ingredients, where_used
-from tracenode.server.genealogy.path import path_between
-from tracenode.server.genealogy.recall import recall_scope
-from tracenode.server.genealogy.window import time_window
-from tracenode.server.store.snapshot import Connection, Reading, snapshot
+from tracenode.server.genealogy.amounts.balance import mass_balance
+from tracenode.server.genealogy.analysis.bom import compare_to_bom
+from tracenode.server.genealogy.analysis.causes import common_cause
+from tracenode.server.genealogy.analysis.coverage import coverage
+from tracenode.server.genealogy.analysis.impact import impact
+from tracenode.server.genealogy.analysis.window import time_window
+from tracenode.server.genealogy.answers.detail import item_detail
+from tracenode.server.genealogy.answers.history import item_history
+from tracenode.server.genealogy.answers.lineage import ingredients, where_used
+from tracenode.server.genealogy.answers.path import path_between
+from tracenode.server.genealogy.answers.recall import recall_scope
+from tracenode.server.store.reading.snapshot import Connection, Reading, snapshot
 
 __all__ = ["Answer", "answer"]
 

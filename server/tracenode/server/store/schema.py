@@ -160,20 +160,19 @@ or ended operation at a station. `hold.scope` is 0 for the item, 1 for its where
 `item.at`, `ev`, `qty`, `unit` and `expires` are of the latest registration; `item.last` is the
 newest event time of the item's intervals: an event before it is late and recomputes them.
 `alias.owner` is the carrier whose tag it is, or the item itself. `station_now` counts the valid
-verdicts OK and NotOK of a station and names its last record.
-`content` is which state of a container or lot is in it
-(SEMANTICS S5): a state is an item row with `state_of`, named by the position `ev` of the record
-that made it; an item without a row of content is its own. `mount` is the node that is on a slot;
-`derive` 1: units at the station meanwhile are made from it (S12), and `slot.last` is the newest event time of its loads and unloads; what touches a slot
-stands in `touch` under its negative number. `visit_stay` finds the operations that a time met, by
-how many digits their stay has. `watch` is a hold on all that was
-at a station in [low, high) (S17). `stock` is what came and went of
-a lot or container since it was last empty, decimals in the base unit of `dimension`, how many of
-these records have no quantity, and the newest event time of all its records. `flow` are these
-records in event order, of containers, and of lots from where their content first depends on the
-order: `kind` as in store.flows, `node` what was drawn from or made, and the stock before it.
-`report` is an issued answer and
-the position of the record that made it stale."""
+verdicts OK and NotOK of a station and names its last record. `content` is which state of a
+container or lot is in it (SEMANTICS S5): a state is an item row with `state_of`, named by the
+position `ev` of the record that made it; an item without a row of content is its own. `mount` is
+the node that is on a slot; `derive` 1: units at the station meanwhile are made from it (S12), and
+`slot.last` is the newest event time of its loads and unloads; what touches a slot stands in `touch`
+under its negative number. `visit_stay` finds the operations that a time met, by how many digits
+their stay has. `watch` is a hold on all that was at a station in [low, high) (S17). `stock` is what
+came and went of a lot or container since it was last empty, decimals in the base unit of
+`dimension`, how many of these records have no quantity, and the newest event time of all its
+records. `flow` are these records in event order, of containers, and of lots from where their
+content first depends on the order: `kind` as in store.flows, `node` what was drawn from or made,
+and the stock before it. `report` is an issued answer and the position of the record that made it
+stale."""
 
 PROJECTION_TABLES: Final = (
     "touch",

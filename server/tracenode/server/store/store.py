@@ -12,14 +12,14 @@ from types import TracebackType
 from typing import Self
 
 from tracenode.models.errors import SchemaMismatch, StoreError
-from tracenode.server.store import database
 from tracenode.server.store.adjacency.index import Index
-from tracenode.server.store.database import StoreIdentity, damage_named
-from tracenode.server.store.journal import Clock, Head, head_of, now
-from tracenode.server.store.lock import FileLock
-from tracenode.server.store.memory import RememberingConnection
-from tracenode.server.store.readers import Readers
-from tracenode.server.store.writer import Writer
+from tracenode.server.store.file import database
+from tracenode.server.store.file.database import StoreIdentity, damage_named
+from tracenode.server.store.file.lock import FileLock
+from tracenode.server.store.projecting.memory import RememberingConnection
+from tracenode.server.store.reading.readers import Readers
+from tracenode.server.store.writing.journal import Clock, Head, head_of, now
+from tracenode.server.store.writing.writer import Writer
 
 __all__ = ["Store"]
 

@@ -27,7 +27,7 @@ from tracenode.server.opcua.surface.structures import item_fields
 from tracenode.server.opcua.surface.templates import Template
 from tracenode.server.opcua.types import TypeTree
 from tracenode.server.opcua.virtual import Listing
-from tracenode.server.store.catalogue import Catalogue
+from tracenode.server.store.reading.catalogue import Catalogue
 
 __all__ = ["Items", "item_display", "master_display"]
 

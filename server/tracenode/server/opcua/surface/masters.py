@@ -30,7 +30,7 @@ from tracenode.server.opcua.surface.listings import KeyedListing
 from tracenode.server.opcua.surface.templates import NO_DATA, Template
 from tracenode.server.opcua.types import TypeTree
 from tracenode.server.opcua.virtual import Listing
-from tracenode.server.store.catalogue import Catalogue
+from tracenode.server.store.reading.catalogue import Catalogue
 
 __all__ = ["ItemFolders", "Masters", "material_fields", "order_fields"]
 

@@ -18,8 +18,8 @@ from tracenode.server.opcua.core import TraceServer
 from tracenode.server.opcua.surface.keys import below, encoded, model_id
 from tracenode.server.opcua.surface.tree import ORGANIZES, Members
 from tracenode.server.opcua.values import NewValue
-from tracenode.server.store.catalogue import Catalogue
-from tracenode.server.store.slots import Slot, slots_of
+from tracenode.server.store.reading.catalogue import Catalogue
+from tracenode.server.store.reading.slots import Slot, slots_of
 
 __all__ = ["Slots"]
 

@@ -19,7 +19,7 @@ from tracenode.server.opcua.surface.structures import item_fields
 from tracenode.server.opcua.surface.telling import told
 from tracenode.server.opcua.surface.tree import Members
 from tracenode.server.opcua.values import NewValue
-from tracenode.server.store.catalogue import Catalogue, StationState, completion_in
+from tracenode.server.store.reading.catalogue import Catalogue, StationState, completion_in
 
 __all__ = ["Stations"]
 

@@ -46,8 +46,8 @@ from tracenode.server.opcua.surface.stations import Stations
 from tracenode.server.opcua.surface.telling import is_lot
 from tracenode.server.opcua.surface.tree import Members, Tree
 from tracenode.server.opcua.values import NewValue
-from tracenode.server.store.catalogue import Catalogue
-from tracenode.server.store.references import named
+from tracenode.server.store.projecting.references import named
+from tracenode.server.store.reading.catalogue import Catalogue
 from tracenode.server.trace import Trace
 
 __all__ = ["Surface"]

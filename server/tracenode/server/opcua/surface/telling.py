@@ -16,7 +16,7 @@ from tracenode.models.identifiers import Identity
 from tracenode.models.quantities import Quantity
 from tracenode.models.receipts import Record
 from tracenode.server.opcua.surface.wording import METHODS, message
-from tracenode.server.store.canonical import canonical_json
+from tracenode.server.store.writing.canonical import canonical_json
 
 __all__ = ["FAULT", "GAP", "NORMAL", "REFUSED", "Told", "is_lot", "record_json", "told"]
 

@@ -20,9 +20,9 @@ from tracenode.server.store.adjacency.making import make_in_process, make_index
 from tracenode.server.store.adjacency.moved import Moved, moved_since
 from tracenode.server.store.adjacency.overlay import Overlay
 from tracenode.server.store.adjacency.reach import Adjacency
-from tracenode.server.store.database import StoreIdentity, connect_reader, damage_named
-from tracenode.server.store.journal import head_of
-from tracenode.server.store.snapshot import snapshot
+from tracenode.server.store.file.database import StoreIdentity, connect_reader, damage_named
+from tracenode.server.store.reading.snapshot import snapshot
+from tracenode.server.store.writing.journal import head_of
 
 __all__ = ["Index"]
 

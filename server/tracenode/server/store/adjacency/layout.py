@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tracenode.server.store.database import StoreIdentity, sync_directory, sync_file
-from tracenode.server.store.journal import head_of
-from tracenode.server.store.lock import FileLock
+from tracenode.server.store.file.database import StoreIdentity, sync_directory, sync_file
+from tracenode.server.store.file.lock import FileLock
 from tracenode.server.store.schema import SCHEMA_VERSION
+from tracenode.server.store.writing.journal import head_of
 
 __all__ = ["Base", "Neighbours", "UnusableIndex", "index_path", "open_index", "write_index"]
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from tracenode.models.errors import StoreError
 from tracenode.server.store.adjacency.layout import write_index
-from tracenode.server.store.database import connect_reader, damage_named, identify
+from tracenode.server.store.file.database import connect_reader, damage_named, identify
 
 __all__ = ["make_in_process", "make_index"]
 

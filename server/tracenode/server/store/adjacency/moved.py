@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tracenode.server.store.memory import RememberingConnection
+from tracenode.server.store.projecting.memory import RememberingConnection
 
 __all__ = ["Moved", "mark", "moved_since", "note", "undo_to"]
 

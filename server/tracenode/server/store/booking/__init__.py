@@ -1,4 +1,12 @@
-"""Deciding on events: each is checked against the tables and refused or made ready to record."""
+"""Deciding on events: each is checked against the tables and refused or made ready to record.
+
+- `registration`, `operations`, `material`, `contents`, `mounts`, `packing`, `disposition`,
+  `placeholders`, `correction`, `reports`  the decisions, by what happens
+- `decision`, `checking`  what a decision says; the same without a booking
+- `checks`, `identity`, `interlock`, `components`, `routing`, `holds`, `cycles`, `same_lot`  what
+  they ask, each check refusing by its own error
+- `dependants`, `trial`  what hangs on a record; trying an event and taking it back
+"""
 
 from __future__ import annotations
 
@@ -23,7 +31,7 @@ from tracenode.server.store.booking import (
 )
 from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.booking.decision import Decision
-from tracenode.server.store.master import checked_master
+from tracenode.server.store.reading.master import checked_master
 
 __all__ = ["Decision", "decide"]
 

@@ -20,18 +20,18 @@ from tracenode.models.errors import (
 from tracenode.models.genealogy import Relation
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import UNITS, Quantity
-from tracenode.server.store.cycles import closes_cycle
-from tracenode.server.store.facts import record_at
-from tracenode.server.store.holds import blocking_hold
-from tracenode.server.store.interning import station_name, unit_code_of
-from tracenode.server.store.master import order_exists
-from tracenode.server.store.moves import LEFT_THE_PROCESS
-from tracenode.server.store.placeholders import counterparts
-from tracenode.server.store.references import relation_code
-from tracenode.server.store.resolve import Found, public_id, resolve
+from tracenode.server.store.booking.cycles import closes_cycle
+from tracenode.server.store.booking.holds import blocking_hold
+from tracenode.server.store.projecting.facts import record_at
+from tracenode.server.store.projecting.interning import station_name, unit_code_of
+from tracenode.server.store.projecting.moves import LEFT_THE_PROCESS
+from tracenode.server.store.projecting.placeholders import counterparts
+from tracenode.server.store.projecting.references import relation_code
+from tracenode.server.store.projecting.standing import standing_of
+from tracenode.server.store.projecting.tail import inside
+from tracenode.server.store.reading.master import order_exists
+from tracenode.server.store.reading.resolve import Found, public_id, resolve
 from tracenode.server.store.schema import INF
-from tracenode.server.store.standing import standing_of
-from tracenode.server.store.tail import inside
 
 __all__ = [
     "Case",

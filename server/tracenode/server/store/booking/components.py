@@ -13,8 +13,8 @@ from tracenode.models.events import Output, Transform
 from tracenode.models.identifiers import PLACEHOLDER
 from tracenode.models.interlock import PartNotInBom
 from tracenode.server.store.booking.checks import Case
-from tracenode.server.store.master import Bom, BomLine, bom
-from tracenode.server.store.resolve import CARRIERS, Found
+from tracenode.server.store.reading.master import Bom, BomLine, bom
+from tracenode.server.store.reading.resolve import CARRIERS, Found
 
 __all__ = ["require_component", "require_inputs"]
 

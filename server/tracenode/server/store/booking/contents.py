@@ -22,12 +22,12 @@ from tracenode.server.store.booking.checks import (
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.interlock import require_usable
 from tracenode.server.store.booking.trial import require_sound
-from tracenode.server.store.content import content_then, makes_state, resettles
-from tracenode.server.store.flows import FlowKind
-from tracenode.server.store.journal import from_microseconds
-from tracenode.server.store.master import material
-from tracenode.server.store.resolve import Found
-from tracenode.server.store.stock import Holding, Totals, holding_of
+from tracenode.server.store.projecting.content import content_then, makes_state, resettles
+from tracenode.server.store.projecting.flows import FlowKind
+from tracenode.server.store.projecting.stock import Holding, Totals, holding_of
+from tracenode.server.store.reading.master import material
+from tracenode.server.store.reading.resolve import Found
+from tracenode.server.store.writing.journal import from_microseconds
 
 __all__ = [
     "DIVISIBLE",

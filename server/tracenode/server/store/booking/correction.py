@@ -23,10 +23,10 @@ from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.booking.decision import Decision
 from tracenode.server.store.booking.dependants import dependants
 from tracenode.server.store.booking.trial import require_sound, taken_back
-from tracenode.server.store.facts import Fact, entry, fact_of, record_at
-from tracenode.server.store.journal import from_microseconds, microseconds, position_of
-from tracenode.server.store.projector import project
-from tracenode.server.store.references import subject
+from tracenode.server.store.projecting.facts import Fact, entry, fact_of, record_at
+from tracenode.server.store.projecting.projector import project
+from tracenode.server.store.projecting.references import subject
+from tracenode.server.store.writing.journal import from_microseconds, microseconds, position_of
 
 __all__ = ["correct", "void"]
 

@@ -7,7 +7,7 @@ import sqlite3
 from typing import Final
 
 from tracenode.models.events import Hold, Load, Master, Observe, Reject, Release, Void
-from tracenode.server.store.belief import (
+from tracenode.server.store.projecting.belief import (
     ALIAS,
     EDGE,
     HOLD,
@@ -16,12 +16,12 @@ from tracenode.server.store.belief import (
     EdgeTables,
     IntervalTable,
 )
-from tracenode.server.store.facts import Fact, entry, fact_of
-from tracenode.server.store.mounts import ended_by
-from tracenode.server.store.moves import moved
-from tracenode.server.store.projector import items_of
-from tracenode.server.store.references import births
-from tracenode.server.store.resolve import row_of
+from tracenode.server.store.projecting.facts import Fact, entry, fact_of
+from tracenode.server.store.projecting.mounts import ended_by
+from tracenode.server.store.projecting.moves import moved
+from tracenode.server.store.projecting.projector import items_of
+from tracenode.server.store.projecting.references import births
+from tracenode.server.store.reading.resolve import row_of
 
 __all__ = ["dependants"]
 

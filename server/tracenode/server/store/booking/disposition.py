@@ -15,10 +15,10 @@ from tracenode.server.store.booking.checks import (
     usable,
 )
 from tracenode.server.store.booking.decision import Decision, resolved
-from tracenode.server.store.journal import from_microseconds, position_of
-from tracenode.server.store.master import master_data
-from tracenode.server.store.resolve import Found, public_id
+from tracenode.server.store.reading.master import master_data
+from tracenode.server.store.reading.resolve import Found, public_id
 from tracenode.server.store.schema import INF
+from tracenode.server.store.writing.journal import from_microseconds, position_of
 
 __all__ = ["hold", "release", "scrap", "ship"]
 

@@ -9,11 +9,11 @@ from tracenode.models.errors import DuplicateIdentifier, InvalidIdentifier, Unkn
 from tracenode.models.identifiers import SCHEMES, Identity
 from tracenode.models.items import ItemKind
 from tracenode.server.store.booking.checks import Case
-from tracenode.server.store.interning import KINDS
-from tracenode.server.store.journal import from_microseconds
-from tracenode.server.store.master import Material, material
-from tracenode.server.store.resolve import checked_reference, parsed
-from tracenode.server.store.scanned import code_of, names_product
+from tracenode.server.store.projecting.interning import KINDS
+from tracenode.server.store.reading.master import Material, material
+from tracenode.server.store.reading.resolve import checked_reference, parsed
+from tracenode.server.store.reading.scanned import code_of, names_product
+from tracenode.server.store.writing.journal import from_microseconds
 
 __all__ = ["free_identity", "known_material"]
 

@@ -27,11 +27,11 @@ from tracenode.models.interlock import (
     WrongTool,
 )
 from tracenode.server.store.booking.checks import Case, Visit, require_loose, require_no_hold
-from tracenode.server.store.facts import entry, fact_of
-from tracenode.server.store.journal import from_microseconds
-from tracenode.server.store.master import Route, RouteStep, material, route
-from tracenode.server.store.resolve import LATEST, Found
-from tracenode.server.store.routing import Progress, Verdict, progress, verdicts
+from tracenode.server.store.booking.routing import Progress, Verdict, progress, verdicts
+from tracenode.server.store.projecting.facts import entry, fact_of
+from tracenode.server.store.reading.master import Route, RouteStep, material, route
+from tracenode.server.store.reading.resolve import LATEST, Found
+from tracenode.server.store.writing.journal import from_microseconds
 
 __all__ = [
     "Advice",

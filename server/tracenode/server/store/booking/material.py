@@ -22,7 +22,7 @@ from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.interlock import require_usable
 from tracenode.server.store.booking.mounts import require_declared
 from tracenode.server.store.booking.trial import require_sound
-from tracenode.server.store.resolve import Found
+from tracenode.server.store.reading.resolve import Found
 
 __all__ = ["assemble", "consume", "remove", "replace"]
 

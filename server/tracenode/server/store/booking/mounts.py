@@ -17,11 +17,11 @@ from tracenode.server.store.booking.checks import (
     usable,
 )
 from tracenode.server.store.booking.contents import drawn_from
+from tracenode.server.store.booking.cycles import closes_cycle
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.interlock import require_usable
-from tracenode.server.store.cycles import closes_cycle
-from tracenode.server.store.master import station_policy
-from tracenode.server.store.resolve import Found, public_id
+from tracenode.server.store.reading.master import station_policy
+from tracenode.server.store.reading.resolve import Found, public_id
 
 __all__ = ["load", "require_declared", "require_mounted", "unload"]
 

@@ -29,10 +29,10 @@ from tracenode.server.store.booking.interlock import (
     require_unexpired,
 )
 from tracenode.server.store.booking.mounts import require_mounted
-from tracenode.server.store.journal import from_microseconds
-from tracenode.server.store.master import RouteStep
-from tracenode.server.store.resolve import Found, public_id
+from tracenode.server.store.reading.master import RouteStep
+from tracenode.server.store.reading.resolve import Found, public_id
 from tracenode.server.store.schema import INF
+from tracenode.server.store.writing.journal import from_microseconds
 
 __all__ = ["abort", "check", "complete", "measure", "observe", "start"]
 

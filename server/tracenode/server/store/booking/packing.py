@@ -23,7 +23,7 @@ from tracenode.server.store.booking.checks import (
 )
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.trial import require_sound
-from tracenode.server.store.resolve import (
+from tracenode.server.store.reading.resolve import (
     CARRIERS,
     Found,
     candidates,
@@ -32,7 +32,7 @@ from tracenode.server.store.resolve import (
     parsed,
     public_id,
 )
-from tracenode.server.store.scanned import code_of
+from tracenode.server.store.reading.scanned import code_of
 
 __all__ = ["bind", "pack", "relabel", "unbind", "unpack"]
 

@@ -26,13 +26,13 @@ from tracenode.server.store.booking.checks import Case, require_no_hold, require
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.same_lot import require_same_lot
 from tracenode.server.store.booking.trial import require_sound
-from tracenode.server.store.interning import KINDS
-from tracenode.server.store.master import station_policy
-from tracenode.server.store.placeholders import identified_as, stood_in_by
-from tracenode.server.store.resolve import Found, parsed, public_id
-from tracenode.server.store.scanned import code_of
+from tracenode.server.store.projecting.interning import KINDS
+from tracenode.server.store.projecting.placeholders import identified_as, stood_in_by
+from tracenode.server.store.projecting.standing import standing_of
+from tracenode.server.store.reading.master import station_policy
+from tracenode.server.store.reading.resolve import Found, parsed, public_id
+from tracenode.server.store.reading.scanned import code_of
 from tracenode.server.store.schema import INF
-from tracenode.server.store.standing import standing_of
 
 __all__ = ["decided", "identify"]
 

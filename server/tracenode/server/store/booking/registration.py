@@ -19,15 +19,15 @@ from tracenode.server.store.booking.checks import (
 )
 from tracenode.server.store.booking.components import require_inputs
 from tracenode.server.store.booking.contents import drawn_from, require_drawable
+from tracenode.server.store.booking.cycles import closes_cycle
 from tracenode.server.store.booking.decision import Decision, resolved
 from tracenode.server.store.booking.identity import free_identity, known_material
 from tracenode.server.store.booking.interlock import first_advice, require_usable
 from tracenode.server.store.booking.trial import require_sound
-from tracenode.server.store.content import resettles
-from tracenode.server.store.cycles import closes_cycle
-from tracenode.server.store.master import route
-from tracenode.server.store.references import births, drawn
-from tracenode.server.store.resolve import Found, former_number
+from tracenode.server.store.projecting.content import resettles
+from tracenode.server.store.projecting.references import births, drawn
+from tracenode.server.store.reading.master import route
+from tracenode.server.store.reading.resolve import Found, former_number
 
 __all__ = ["merge", "receive", "register", "split", "transform"]
 

@@ -7,8 +7,8 @@ from tracenode.models.events import Report, Stale
 from tracenode.models.questions import parse_question
 from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.booking.decision import Decision
-from tracenode.server.store.facts import entry, record_at
-from tracenode.server.store.journal import position_of
+from tracenode.server.store.projecting.facts import entry, record_at
+from tracenode.server.store.writing.journal import position_of
 
 __all__ = ["report", "stale"]
 

@@ -15,11 +15,11 @@ from tracenode.models.genealogy import Relation
 from tracenode.models.identifiers import is_placeholder
 from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.booking.trial import taken_back
-from tracenode.server.store.flows import DRAWN, flows, is_lot
-from tracenode.server.store.placeholders import identified_as, stood_in_by
-from tracenode.server.store.projector import project, target_of
-from tracenode.server.store.resolve import former_number, public_id
-from tracenode.server.store.stock import holding_of
+from tracenode.server.store.projecting.flows import DRAWN, flows, is_lot
+from tracenode.server.store.projecting.placeholders import identified_as, stood_in_by
+from tracenode.server.store.projecting.projector import project, target_of
+from tracenode.server.store.projecting.stock import holding_of
+from tracenode.server.store.reading.resolve import former_number, public_id
 
 __all__ = ["require_same_lot"]
 

@@ -10,10 +10,10 @@ from tracenode.models.errors import WouldCloseCycle
 from tracenode.models.events import TraceEvent
 from tracenode.server.store.adjacency.moved import mark, undo_to
 from tracenode.server.store.booking.checks import Case
-from tracenode.server.store.cycles import closes_cycle
-from tracenode.server.store.memory import forget
-from tracenode.server.store.projector import project
-from tracenode.server.store.resolve import public_id
+from tracenode.server.store.booking.cycles import closes_cycle
+from tracenode.server.store.projecting.memory import forget
+from tracenode.server.store.projecting.projector import project
+from tracenode.server.store.reading.resolve import public_id
 
 __all__ = ["require_sound", "taken_back"]
 

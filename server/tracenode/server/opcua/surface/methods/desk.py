@@ -11,7 +11,7 @@ from tracenode.models.receipts import Receipt
 from tracenode.server.opcua.gateway import CallContext
 from tracenode.server.opcua.surface.keys import station_of
 from tracenode.server.opcua.surface.methods.booking import Booking, outputs_of
-from tracenode.server.store.slots import Slot, slots_of
+from tracenode.server.store.reading.slots import Slot, slots_of
 from tracenode.server.trace import Trace
 
 __all__ = ["StationDesk"]

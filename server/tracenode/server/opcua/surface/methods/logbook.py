@@ -8,7 +8,7 @@ from tracenode.models.errors import MalformedRequest
 from tracenode.server.opcua.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.limits import MAX_RECORDS, MAX_VERIFIED, limited
 from tracenode.server.opcua.surface.structures import record_structure
-from tracenode.server.store.inspection import Inspected, inspect
+from tracenode.server.store.file.inspection import Inspected, inspect
 from tracenode.server.trace import Trace
 
 __all__ = ["LogMethods"]

@@ -20,7 +20,7 @@ from tracenode.server.opcua.surface.methods.booking import (
     reference,
     required,
 )
-from tracenode.server.store.master import checked_master
+from tracenode.server.store.reading.master import checked_master
 from tracenode.server.trace import Trace
 
 __all__ = ["QualityMethods", "StockMethods"]

@@ -48,7 +48,7 @@ from tracenode.server.opcua.surface.structures import (
     item_structure,
     record_structure,
 )
-from tracenode.server.store.catalogue import records_at, sequences_of
+from tracenode.server.store.reading.catalogue import records_at, sequences_of
 from tracenode.server.trace import Trace
 
 __all__ = ["QUERY_BOUNDS", "QueryMethods"]

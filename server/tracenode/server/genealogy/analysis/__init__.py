@@ -1,0 +1,7 @@
+"""Questions that compare and count many items.
+
+- `causes`      what failing units have in common; `traits`: what units have, `controls`: with whom
+  they are compared, `significance`: whether it is more than chance
+- `window`, `coverage`  what was at a station; how complete its trace is
+- `impact`, `bom`  what a recall would touch; an item against its bill of material
+"""

@@ -1,0 +1,136 @@
+"""Ingredients and where-used of an item (SEMANTICS S6 to S8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tracenode.models.answers import GenealogyAnswer, Ingredients, WhereUsed
+from tracenode.models.errors import MalformedRequest
+from tracenode.models.genealogy import Direction, EdgeQuality
+from tracenode.server.genealogy.amounts.shares import portions, shares
+from tracenode.server.genealogy.amounts.totals import Inputs
+from tracenode.server.genealogy.edges.closure import Link
+from tracenode.server.genealogy.edges.contents import origin_of
+from tracenode.server.genealogy.edges.search import search
+from tracenode.server.genealogy.edges.walk import Walked
+from tracenode.server.genealogy.items.ends import Outcome, leaves
+from tracenode.server.genealogy.items.facts import Fact, facts_of, received
+from tracenode.server.genealogy.items.holds import held
+from tracenode.server.genealogy.items.placeholders import unidentified
+from tracenode.server.genealogy.items.rendering import edges_of, nodes_of, place_of
+from tracenode.server.genealogy.moment import Moment, Span, moment_of
+from tracenode.server.store.reading.known import number_of
+from tracenode.server.store.reading.snapshot import Reading
+
+__all__ = ["ids_of", "ingredients", "pooled", "used_span", "where_used"]
+
+
+def ingredients(reading: Reading, question: Ingredients) -> GenealogyAnswer:
+    """Answer what went into an item."""
+    moment = moment_of(reading, question)
+    root = number_of(reading.connection, question.item, moment.as_of, moment.known)
+    span = Span.Ever if question.ever else moment.point
+    origin = origin_of(reading, root, moment, span, up=True)
+    walked = search(reading, origin, moment, span, question, up=True)
+    facts = facts_of(reading, walked.depth, moment)
+    ends = leaves(walked, facts)
+    frontier = set(ends) - received(reading, ends, moment) | walked.cut
+    return _answer(
+        reading, moment, span, walked, facts, direction=Direction.Ingredients, frontier=frontier
+    )
+
+
+def used_span(moment: Moment, *, ever: bool) -> Span:
+    """Return which intervals count for where an item went."""
+    return Span.Ever if ever or moment.as_of is None else Span.At
+
+
+def where_used(reading: Reading, question: WhereUsed) -> GenealogyAnswer:
+    """Answer where an item went: ever, unless `as_of` alone is given."""
+    least = question.min_share
+    if least is not None and not 0 <= least <= 1:
+        raise MalformedRequest("min_share", "from 0 to 1", str(least))
+    moment = moment_of(reading, question)
+    root = number_of(reading.connection, question.item, moment.as_of, moment.known)
+    span = used_span(moment, ever=question.ever)
+    origin = origin_of(reading, root, moment, span, up=False)
+    walked = search(reading, origin, moment, span, question, up=False)
+    facts = facts_of(reading, walked.depth, moment)
+    outcome = Outcome(reading, walked, facts, moment)
+    frontier = {*outcome.open_ends(), *walked.cut}
+    if least is not None:
+        known = shares(reading, origin, list(walked.depth), moment, span)
+        slight = {item for item, share in known.items() if share is not None and share < least}
+        walked, frontier = _without(walked, slight), frontier - slight
+    return _answer(
+        reading,
+        moment,
+        span,
+        walked,
+        facts,
+        direction=Direction.WhereUsed,
+        frontier=frontier,
+        outcome=outcome,
+    )
+
+
+def _without(walked: Walked, items: set[int]) -> Walked:
+    return replace(
+        walked,
+        depth={item: depth for item, depth in walked.depth.items() if item not in items},
+        links=[link for link in walked.links if items.isdisjoint((link.src, link.dst))],
+    )
+
+
+def _answer(
+    reading: Reading,
+    moment: Moment,
+    span: Span,
+    walked: Walked,
+    facts: dict[int, Fact],
+    *,
+    direction: Direction,
+    frontier: set[int],
+    outcome: Outcome | None = None,
+) -> GenealogyAnswer:
+    order = sorted(walked.depth, key=place_of(facts, walked.depth))
+    place = {item: index for index, item in enumerate(order)}
+    up = direction is Direction.Ingredients
+    links = sorted(
+        walked.links,
+        key=lambda link: (
+            place[link.dst if up else link.src],
+            place[link.src if up else link.dst],
+            link.ev,
+            link.ord,
+        ),
+    )
+    marks = (
+        None
+        if outcome is None
+        else {item: outcome.mark(item) for item in order if item != walked.root}
+    )
+    inputs = Inputs(reading, links, moment, span, facts if walked.whole else None)
+    return GenealogyAnswer(
+        root=facts[walked.root].public,
+        direction=direction,
+        nodes=nodes_of(order, facts, walked.depth, held(reading, facts, moment), marks),
+        edges=edges_of(reading, links, facts, portions(links, inputs)),
+        statement=moment.statement(
+            truncated=walked.truncated,
+            frontier=ids_of(facts, frontier),
+            pooled_edges=pooled(links),
+            placeholders=unidentified(reading, facts, walked.depth, moment),
+        ),
+    )
+
+
+def ids_of(facts: dict[int, Fact], items: Iterable[int]) -> tuple[str, ...]:
+    """Return public ids in their order."""
+    return tuple(sorted(facts[item].public for item in items))
+
+
+def pooled(links: Iterable[Link]) -> int:
+    """Count the edges of which it is not known which input went into which output."""
+    return sum(link.rel >> 4 == EdgeQuality.Pooled for link in links)
