@@ -3,7 +3,7 @@
     python run.py bench recall [--quick] [--json FILE]
 
 The real server process (`tracenode run`) over a file in which one lot went into 100,000 units.
-node-opcua recalls the lot, page by page of 10,000 (asyncua, where the packages of tests/node are
+node-opcua recalls the lot, page by page of 2,000 (asyncua, where the packages of tests/node are
 not installed). Meanwhile, and before, four other clients each call CheckItem and read a variable
 twenty times a second: their answer times are compared. The pages are compared with what went in.
 
@@ -41,7 +41,7 @@ FULL: Final = 100_000
 QUICK: Final = 10_000
 BATCH: Final = 5_000
 """Units that one record makes."""
-PAGE: Final = 10_000
+PAGE: Final = 2_000
 OTHERS: Final = 4
 PAUSE_S: Final = 0.05
 IDLE_S: Final = 8.0

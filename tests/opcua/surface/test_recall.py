@@ -20,6 +20,7 @@ from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
 from tracenode.server.opcua.surface.methods import kept
 from tracenode.server.opcua.surface.methods.kept import KeptRecalls
+from tracenode.server.opcua.surface.methods.limits import MAX_PAGE
 
 UNITS = 2_500
 Q = "Traceability.Queries"
@@ -66,6 +67,21 @@ async def test_a_small_recall_is_not_kept(plant: Plant, client: Client) -> None:
     page = [ua.Variant(0, ua.VariantType.UInt32), ua.Variant(5, ua.VariantType.UInt32)]
     unknown = await outputs(client, Q, "FetchPage", "0123", *page)
     assert unknown[-1] == TraceStatus.MalformedRequest
+
+
+@pytest.mark.integration
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_page_is_bounded(plant: Plant, client: Client) -> None:
+    lot = await made_of_one_lot(plant, "RE", MAX_PAGE + 1)
+    many = ua.Variant(10 * MAX_PAGE, ua.VariantType.UInt32)
+    asked = (lot, ua.Variant(), ua.Variant(0, ua.VariantType.UInt64), many)
+    first = await outputs(client, Q, "RecallScope", *asked)
+    assert (len(first[0]), first[4]) == (MAX_PAGE, MAX_PAGE + 1)
+    start = ua.Variant(0, ua.VariantType.UInt32)
+    page = await outputs(client, Q, "FetchPage", first[6], start, many)
+    assert (page[0], page[4]) == (first[0], MAX_PAGE + 1)
+    details = await outputs(client, Q, "FetchDetails", first[6], start, many)
+    assert len(details[0]) == MAX_PAGE
 
 
 class Clock:

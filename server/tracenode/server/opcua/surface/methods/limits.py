@@ -10,6 +10,7 @@ __all__ = [
     "MAX_LISTED_ITEMS",
     "MAX_MEASUREMENTS",
     "MAX_NODES",
+    "MAX_PAGE",
     "MAX_RECALLED",
     "MAX_RECORDS",
     "QUESTION_TIME",
@@ -21,6 +22,8 @@ MAX_NODES: Final = 5_000
 """Of a genealogy answer in structures: their encoding holds the event loop."""
 MAX_ITEMS: Final = 10_000
 """Of an answer in arrays."""
+MAX_PAGE: Final = 2_000
+"""Of a page of a recall: encoding 10,000 ids holds the event loop for more than 20 ms."""
 MAX_RECALLED: Final = 1_000_000
 """Of a recall that is kept for paging."""
 MAX_DETAILS: Final = 1_000

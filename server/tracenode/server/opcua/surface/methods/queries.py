@@ -37,6 +37,7 @@ from tracenode.server.opcua.surface.methods.limits import (
     MAX_DETAILS,
     MAX_ITEMS,
     MAX_NODES,
+    MAX_PAGE,
     MAX_RECALLED,
     MAX_RECORDS,
     QUESTION_TIME,
@@ -245,7 +246,7 @@ class QueryMethods:
                 max_nodes=MAX_RECALLED,
             )
         )
-        hits = answer.hits[: min(max_items or 0, MAX_ITEMS)]
+        hits = answer.hits[: min(max_items or 0, MAX_PAGE)]
         kept = self._kept.keep(answer.hits) if len(hits) < len(answer.hits) else ""
         return {
             **_columns(hits),
@@ -262,7 +263,7 @@ class QueryMethods:
         offset: int | None,
         max_items: int | None,
     ) -> dict[str, object]:
-        page = limited(max_items, MAX_ITEMS)
+        page = limited(max_items, MAX_PAGE)
         hits, total = self._kept.page(result_id or "", offset or 0, page)
         return {**_columns(hits), "total": total}
 
@@ -274,7 +275,7 @@ class QueryMethods:
         offset: int | None,
         max_items: int | None,
     ) -> dict[str, object]:
-        hits, _ = self._kept.page(result_id or "", offset or 0, limited(max_items, MAX_ITEMS))
+        hits, _ = self._kept.page(result_id or "", offset or 0, limited(max_items, MAX_PAGE))
         return {
             "states": [int(hit.state) for hit in hits],
             "shares": [math.nan if hit.share is None else float(hit.share) for hit in hits],
