@@ -112,6 +112,16 @@ BAD = "P2 P3 P4"
 GOOD = "P0 P1 P5 P6 P7 P8 P9"
 
 
+@pytest.mark.parametrize(
+    ("failed", "passed", "field"), [("P2 S1", "P0", "failed"), ("P2", "P0 S1", "passed")]
+)
+def test_what_is_no_unit_is_not_compared(
+    plant: Plant, failed: str, passed: str, field: str
+) -> None:
+    with pytest.raises(MalformedRequest, match=rf"{field}.*a unit.*S1, a lot"):
+        ask(plant, failed, passed)
+
+
 def test_causes_stand_by_how_little_chance_explains_them(plant: Plant) -> None:
     asked = ask(plant, BAD, GOOD)
     assert (asked.failed, asked.passed) == (3, 7)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from tracenode.models.analysis import Cause, CauseAnswer, CauseKind, CommonCause
 from tracenode.models.errors import MalformedRequest
+from tracenode.models.items import ItemKind
 from tracenode.server.genealogy.analysis.controls import controls
 from tracenode.server.genealogy.analysis.significance import decimal, false_discovery, fisher
 from tracenode.server.genealogy.analysis.traits import Trait, traits_of
@@ -82,7 +83,8 @@ def common_cause(reading: Reading, question: CommonCause) -> CauseAnswer:
     given. The answer is truncated then.
 
     Raises:
-        MalformedRequest: no failing unit, a unit in both lists, a limit below 0.
+        MalformedRequest: no failing unit, an item that is no unit, a unit in both lists, a limit
+            below 0.
     """
     if not question.failed:
         raise MalformedRequest("failed", "at least one unit", "none")
@@ -90,8 +92,8 @@ def common_cause(reading: Reading, question: CommonCause) -> CauseAnswer:
         if getattr(question, name) < 0:
             raise MalformedRequest(name, "at least 0", str(getattr(question, name)))
     moment = moment_of(reading, question)
-    failed = _numbered(reading, question.failed, moment)
-    passed = _numbered(reading, question.passed, moment)
+    failed = _numbered(reading, "failed", question.failed, moment)
+    passed = _numbered(reading, "passed", question.passed, moment)
     for number in failed.keys() & passed.keys():
         expected = "units that are not among the failed ones too"
         raise MalformedRequest("passed", expected, passed[number])
@@ -128,12 +130,16 @@ def common_cause(reading: Reading, question: CommonCause) -> CauseAnswer:
     )
 
 
-def _numbered(reading: Reading, units: Iterable[str], moment: Moment) -> dict[int, str]:
+def _numbered(reading: Reading, field: str, units: Iterable[str], moment: Moment) -> dict[int, str]:
     """The numbers of units, with how they are named, in the order given."""
     named: dict[int, str] = {}
     for unit in units:
         number = number_of(reading.connection, unit, moment.as_of, moment.known)
         named.setdefault(number, unit)
+    for number, fact in facts_of(reading, named, moment).items():
+        if fact.kind is not ItemKind.Unit:
+            found = f"{named[number]}, a {fact.kind.name.lower()}"
+            raise MalformedRequest(field, "a unit", found)
     return named
 
 
