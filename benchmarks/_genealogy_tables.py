@@ -104,7 +104,8 @@ def _stocks(connection: sqlite3.Connection, plant: Plant) -> None:
     np.maximum.at(last, source, at)
     received = (plant.kind[plant.kind <= Kind.Register] == Kind.Receive)[lots].tolist()
     connection.executemany(
-        "INSERT INTO stock(item, last, come, gone, unknown, dimension) VALUES (?,?,?,?,?,?)",
+        "INSERT INTO stock(item, last, come, gone, unknown, taken, fed, dimension)"
+        " VALUES (?,?,?,?,?,0,0,?)",
         [
             (
                 item,

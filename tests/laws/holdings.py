@@ -39,19 +39,27 @@ class Content:
     come: Decimal = Decimal(0)
     gone: Decimal = Decimal(0)
     unknown: int = 0
+    """What came in without a quantity."""
+    taken: int = 0
+    """What was drawn without one."""
+    fed: int = 0
+    """How often it was loaded where consumption is derived, ever: from then on nobody knows what is
+    left of it."""
 
     @property
     def left(self) -> Decimal | None:
         left = self.come - self.gone
         measured = self.come or self.gone
-        return left if measured and not self.unknown and left >= 0 else None
+        gaps = self.unknown + self.taken + self.fed
+        return left if measured and not gaps and left >= 0 else None
 
 
 @dataclass
 class Contents:
     """`into` are (new content, the one before, event time, position); `carried` is how much was
-    carried over from one content to the next."""
+    carried over from one content to the next. `deriving` are stations."""
 
+    deriving: frozenset[str] = frozenset()
     of: dict[str, Content] = field(default_factory=dict)
     into: list[tuple[str, str, int, int]] = field(default_factory=list)
     carried: dict[tuple[str, str], Decimal | None] = field(default_factory=dict)
@@ -84,7 +92,8 @@ class Contents:
     def _count(self, owner: str, quantity: Amount, *, come: int = 0, gone: int = 0) -> None:
         content = self._get(owner)
         if quantity is None:
-            content.unknown += 1
+            content.unknown += come
+            content.taken += gone
             return
         amount = quantity.to("KGM").value
         content.come += come * amount
@@ -137,11 +146,14 @@ class Contents:
             case Empty(container=owner):
                 before = self._get(owner)
                 itself = () if before.place or before.states else (owner,)
-                self.of[owner] = Content(None, before.place, states=(*before.states, *itself))
+                states = (*before.states, *itself)
+                self.of[owner] = Content(None, before.place, states=states, fed=before.fed)
             case Adjust(lot=owner, quantity=quantity):
                 self._count(owner, quantity, come=1)
-            case Load(lot=lot):
+            case Load(lot=lot, station=station):
                 self.drawn_from(lot)
+                if lot.startswith(("lot:", "container:")):
+                    self._get(lot).fed += station in self.deriving
             case _:
                 pass
 

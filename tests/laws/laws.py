@@ -95,7 +95,8 @@ class Laws:
             node = content_at(self._connection, number, LATEST, container=content.place)
             assert (node and public_id(self._connection, node)) == content.node, owner
             totals = holding_of(self._connection, number, container=content.place).totals
-            assert totals[1:] == (content.come, content.gone, content.unknown), owner
+            gaps = (content.unknown, content.taken, content.fed)
+            assert totals[1:] == (content.come, content.gone, *gaps), owner
         numbers = {item: row_of(self._connection, item)[0] for item in self.exist}
         blocked = {item for item in self.exist if blocking_hold(self._connection, numbers[item])}
         assert blocked == self.world.blocked()

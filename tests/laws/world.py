@@ -70,7 +70,7 @@ class World:
         every = valid(told, known)
         now = FOREVER - 1 if then is None else then
         facts = [t for t in every if t.at <= now]
-        replay = _Replay(every, facts)
+        replay = _Replay(every, facts, deriving)
         there = visits(facts)
         ties = [*replay.ties, *_identities(every, now)]
         mounted = [stay for stay in mounts(facts, replay.course, deriving) if stay.at < stay.until]
@@ -172,9 +172,11 @@ def _receipts(every: Iterable[Told]) -> dict[str, Quantity | None]:
 class _Replay:
     """Ties that are booked, and what is in lots and containers meanwhile."""
 
-    def __init__(self, every: Iterable[Told], facts: Iterable[Told]) -> None:
+    def __init__(
+        self, every: Iterable[Told], facts: Iterable[Told], deriving: frozenset[str]
+    ) -> None:
         self.ties: list[Tie] = []
-        self.contents = Contents()
+        self.contents = Contents(deriving)
         self.contents.begin(t.said for t in every)
         self.course: dict[str, Course] = {}
         self._inside: dict[tuple[Relation, str], Tie] = {}

@@ -57,6 +57,60 @@ def test_a_load_takes_off_what_was_on_the_slot_and_an_unload_ends_it(plant: Plan
     assert plant.rows("SELECT count(*) FROM mount_was") == [(0,)]
 
 
+def carried(plant: Plant) -> list[int | None]:
+    """How much was carried over from content to content, oldest first."""
+    return [amount for (amount,) in plant.rows("SELECT qty FROM edge WHERE rel=5 ORDER BY at")]
+
+
+def test_S9_what_is_left_of_what_consumption_is_derived_from_is_unknown(plant: Plant) -> None:
+    plant.ok("receive", item="L1", material="STEEL", quantity="100 KGM")
+    plant.ok("receive", item="L2", material="STEEL", quantity="100 KGM")
+    first = load(plant, "L1", 20)
+    plant.ok("start", 21, item="U1", station="SMT")
+    plant.ok("complete", 22, item="U1", station="SMT", evaluation=1)
+    plant.ok("fill", 23, container="L1", lot="L2", quantity="1 KGM")
+    off = unload(plant, 24)
+    plant.ok("fill", 25, container="L1", lot="L2", quantity="1 KGM")
+    assert carried(plant) == [None, None]
+    assert plant.replayed() == plant.dump()
+    moved = {"type": "load", "station": "SMT", "slot": "F1", "lot": "R1"}
+    withdrawn = {"record": first.record, "reason": "it was R1", "acknowledged": [off.record]}
+    plant.ok("correct", 26, **withdrawn, replacement=moved)
+    plant.ok("consume", 22, item="U1", lot="L1", quantity="4 KGM")
+    assert carried(plant) == [96, 97]
+    assert plant.replayed() == plant.dump()
+
+
+def test_S9_a_tank_emptied_on_its_slot_is_drawn_from_again_by_nobody_knows_how_much(
+    plant: Plant,
+) -> None:
+    plant.ok("receive", item="L", material="STEEL", quantity="100 KGM")
+    plant.ok("fill", 20, container="B1", lot="L", quantity="5 KGM")
+    plant.ok("fill", 21, container="B1", lot="L", quantity="1 KGM")
+    assert carried(plant) == [5]
+    first = load(plant, "B1", 22)
+    plant.ok("empty", 23, container="B1")
+    plant.ok("fill", 24, container="B1", lot="L", quantity="5 KGM")
+    plant.ok("fill", 25, container="B1", lot="L", quantity="5 KGM")
+    assert carried(plant) == [5, None]
+    assert plant.replayed() == plant.dump()
+    plant.ok("void", 26, record=first.record, reason="never there")
+    assert carried(plant) == [5, 5]
+    load(plant, "B1", 20.5)
+    assert carried(plant) == [None, None]
+    assert plant.replayed() == plant.dump()
+
+
+def test_S9_what_is_on_a_slot_whose_station_declares_is_known(plant: Plant) -> None:
+    plant.ok("receive", item="L", material="STEEL", quantity="100 KGM")
+    plant.ok("load", 20, station="M1", slot="F1", lot="L")
+    plant.ok("fill", 21, container="L", lot="R1", quantity="1 KGM")
+    plant.master("station", "M1", consumption="derive")
+    plant.ok("fill", 23, container="L", lot="R1", quantity="1 KGM")
+    assert carried(plant) == [100, 101]
+    assert plant.replayed() == plant.dump()
+
+
 def test_a_lot_may_be_on_several_slots_for_lots_divide(plant: Plant) -> None:
     load(plant, "R1", 10)
     load(plant, "R1", 11, "F2")

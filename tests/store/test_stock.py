@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from tests.store.plant import Plant
+from tracenode.models.events import parse_event
 from tracenode.models.quantities import UNITS, Quantity
 from tracenode.models.status import TraceStatus
 from tracenode.server.store.projecting.flows import FlowKind
@@ -15,7 +16,8 @@ from tracenode.server.store.projecting.stock import Totals
 
 def stock(plant: Plant, text: str) -> tuple[str, str, str, int]:
     sql = """
-        SELECT s.dimension, s.come, s.gone, s.unknown FROM item i JOIN stock s ON s.item=i.id
+        SELECT s.dimension, s.come, s.gone, s.unknown + s.taken + s.fed
+        FROM item i JOIN stock s ON s.item=i.id
         WHERE i.text=? AND i.state_of IS NULL"""
     (row,) = plant.rows(sql, text)
     return (str(row[0]), str(row[1]), str(row[2]), int(row[3]))
@@ -67,6 +69,18 @@ def test_S9_more_than_there_is_is_flagged_or_refused(plant: Plant) -> None:
     plant.ok("consume", item="P1", lot="C", quantity="1000 GRM")
     plant.refused(TraceStatus.OverConsumption, "split", lot="C", child="C2", quantity="1 MGM")
     plant.ok("consume", item="P1", lot="C")
+
+
+def test_S9_more_than_came_in_is_noticed_whatever_was_drawn_unmeasured(plant: Plant) -> None:
+    plant.master("station", "SMT", consumption="derive")
+    plant.ok("consume", item="P1", lot="C", quantity="9 KGM")
+    plant.ok("consume", item="P1", lot="C")
+    plant.ok("load", station="SMT", slot="F", lot="C")
+    draw = parse_event({"type": "consume", "item": "P1", "lot": "C", "quantity": "1001 GRM"})
+    refusal = plant.refused(TraceStatus.OverConsumption, draw)
+    assert "1000 GRM left" in refusal.text
+    plant.ok("adjust", lot="C", quantity="1 KGM", reason="found")
+    assert plant.ok(draw).text == ""
 
 
 def test_S9_portions_of_one_lot_are_added_up(plant: Plant) -> None:

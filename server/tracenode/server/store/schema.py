@@ -82,11 +82,13 @@ CREATE TABLE slot(
   UNIQUE(station, name)) STRICT;
 CREATE TABLE stock(
   item INTEGER PRIMARY KEY, dimension TEXT NOT NULL, come TEXT NOT NULL, gone TEXT NOT NULL,
-  unknown INTEGER NOT NULL, last INTEGER NOT NULL) STRICT;
+  unknown INTEGER NOT NULL, taken INTEGER NOT NULL, fed INTEGER NOT NULL,
+  last INTEGER NOT NULL) STRICT;
 CREATE TABLE flow(
   item INTEGER NOT NULL, at INTEGER NOT NULL, ev INTEGER NOT NULL, ord INTEGER NOT NULL,
   kind INTEGER NOT NULL, qty INTEGER, unit INTEGER, node INTEGER NOT NULL,
   dimension TEXT NOT NULL, come TEXT NOT NULL, gone TEXT NOT NULL, unknown INTEGER NOT NULL,
+  taken INTEGER NOT NULL, fed INTEGER NOT NULL,
   PRIMARY KEY(item, at, ev, ord)) STRICT, WITHOUT ROWID;
 CREATE TABLE report(seq INTEGER PRIMARY KEY, stale INTEGER) STRICT;
 CREATE TABLE position(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
@@ -168,7 +170,8 @@ the node that is on a slot; `derive` 1: units at the station meanwhile are made 
 under its negative number. `visit_stay` finds the operations that a time met, by how many digits
 their stay has. `watch` is a hold on all that was at a station in [low, high) (S17). `stock` is what
 came and went of a lot or container since it was last empty, decimals in the base unit of
-`dimension`, how many of these records have no quantity, and the newest event time of all its
+`dimension`, how many of these records brought or took (`taken`) some without a quantity, how often
+it was ever loaded where consumption is derived (`fed`), and the newest event time of all its
 records. `flow` are these records in event order, of containers, and of lots from where their
 content first depends on the order: `kind` as in store.flows, `node` what was drawn from or made,
 and the stock before it. `report` is an issued answer and the position of the record that made it

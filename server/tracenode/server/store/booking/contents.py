@@ -176,7 +176,7 @@ def _require_flagged(case: Case, found: Found, totals: Totals, asked: Quantity) 
     about = material(case.connection, found.material)
     if about is None or about.over_consumption == "flag":
         return
-    left = totals.left(asked.unit)
+    left = totals.most(asked.unit)
     raise OverConsumption(found.public, left or Quantity.of(0, asked.unit), asked)
 
 

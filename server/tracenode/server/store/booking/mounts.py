@@ -85,7 +85,7 @@ def _mounted(connection: sqlite3.Connection, station: str, slot: str, at: int) -
 
 def require_declared(case: Case, station: str) -> None:
     """Refuse a consumption at a station that derives it from what is mounted: MalformedRequest."""
-    if station and station_policy(case.connection, station).consumption == "derive":
+    if station and station_policy(case.connection, station).derives:
         expected = "a station that declares its consumption"
         found = f"{station}, whose policy derives it from what is loaded"
         raise MalformedRequest("station", expected, found)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tracenode.models.events import TraceEvent
+from tracenode.models.events import Load, TraceEvent
 from tracenode.models.genealogy import Relation
 from tracenode.models.items import ItemKind
 from tracenode.server.store.projecting import mounts
@@ -46,6 +46,7 @@ from tracenode.server.store.projecting.stock import (
     keep_drawn,
     open_holding,
 )
+from tracenode.server.store.reading.master import policy_then
 from tracenode.server.store.reading.resolve import Found, former_number, row_of
 from tracenode.server.store.schema import INF
 
@@ -107,7 +108,7 @@ def makes_state(connection: sqlite3.Connection, found: Found, at: int, seq: int)
 def resettles(connection: sqlite3.Connection, event: TraceEvent, at: int, seq: int) -> bool:
     """True where an event would change what others have drawn from a lot or container, or made of
     it, so that its effect can't be foretold."""
-    for owner, group in _by_owner(event):
+    for owner, group in _by_owner(connection, event, seq):
         number = former_number(connection, owner)
         if number is None:
             continue
@@ -124,7 +125,7 @@ def resettles(connection: sqlite3.Connection, event: TraceEvent, at: int, seq: i
 def place(connection: sqlite3.Connection, fact: Fact, numbers: Mapping[str, int]) -> Placed:
     """Book what a recorded fact does to lots and containers; `numbers` are of all that it names."""
     made = Placed()
-    for owner, group in _by_owner(fact.event):
+    for owner, group in _by_owner(connection, fact.event, fact.seq):
         holding = holding_of(connection, numbers[owner], container=is_container(owner))
         if fact.at >= holding.last and group[0].kind in _SIMPLE:
             made.nodes[owner] = _append(connection, holding, group, fact)
@@ -142,11 +143,15 @@ def place(connection: sqlite3.Connection, fact: Fact, numbers: Mapping[str, int]
     return made
 
 
-_SIMPLE: Final = frozenset({FlowKind.Draw, FlowKind.Load, FlowKind.Adjust})
+_SIMPLE: Final = frozenset({FlowKind.Draw, FlowKind.Load, FlowKind.Feed, FlowKind.Adjust})
 
 
-def _by_owner(event: TraceEvent) -> list[tuple[str, list[Flow]]]:
+def _by_owner(
+    connection: sqlite3.Connection, event: TraceEvent, seq: int
+) -> list[tuple[str, list[Flow]]]:
     found = flows(event)
+    if isinstance(event, Load) and policy_then(connection, event.station, seq).derives:
+        found = tuple(flow._replace(kind=FlowKind.Feed) for flow in found)
     if len(found) < 2:
         return [(flow.owner, [flow]) for flow in found]
     groups: dict[str, list[Flow]] = {}
@@ -238,7 +243,7 @@ def _plain_lines(connection: sqlite3.Connection, holding: Holding, fact: Fact) -
     """Return what came into and went out of a lot itself after a fact, before its first line."""
     found: list[Line] = []
     for later in later_facts_of(connection, holding.number, fact, before=holding.begins):
-        for owner, group in _by_owner(later.event):
+        for owner, group in _by_owner(connection, later.event, later.seq):
             if row_of(connection, owner)[0] == holding.number:
                 found += [
                     Line(later.at, later.seq, ordinal, flow.kind, flow.quantity, holding.number)
@@ -267,7 +272,7 @@ def placed(
             holding_of(connection, numbers[owner], container=is_container(owner)),
             fact,
         )
-        for owner, _ in _by_owner(fact.event)
+        for owner, _ in _by_owner(connection, fact.event, fact.seq)
     }
 
 
@@ -284,7 +289,7 @@ def take_back(
     """
     changed: list[Row] = []
     where = (fact.at, fact.seq)
-    for owner, group in _by_owner(fact.event):
+    for owner, group in _by_owner(connection, fact.event, fact.seq):
         holding = holding_of(connection, numbers[owner], container=is_container(owner))
         if where < holding.begins:
             changed += _shift(connection, holding, _new_lines(group, fact), seq, -1)

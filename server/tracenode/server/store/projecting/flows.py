@@ -37,11 +37,14 @@ class FlowKind(IntEnum):
     Empty = 3
     Adjust = 4
     Load = 5
-    """Mounted on a slot: taken from there by what is derived, so no amount."""
+    """Mounted on a slot of a station that declares what it takes: no amount."""
+    Feed = 6
+    """Mounted on a slot of a station that derives what it takes: from then on nobody knows how much
+    was taken. `flows` tells it as Load: only the master data say which it is."""
 
 
 INPUTS: Final = frozenset({FlowKind.Fill, FlowKind.Mix})
-DRAWN: Final = frozenset({FlowKind.Draw, FlowKind.Load})
+DRAWN: Final = frozenset({FlowKind.Draw, FlowKind.Load, FlowKind.Feed})
 _LOT: Final = SCHEMES[ItemKind.Lot] + ":"
 _CONTAINER: Final = SCHEMES[ItemKind.Container] + ":"
 _DIVISIBLE: Final = (_LOT, _CONTAINER)

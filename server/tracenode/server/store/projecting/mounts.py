@@ -196,7 +196,7 @@ def _rows(
     standing = standing_of(connection, loaded.lot)
     assert standing is not None, f"no item has the recorded id {loaded.lot!r}"
     standing.used = True
-    derive = policy_then(connection, station, loaded.begin[1]).consumption == "derive"
+    derive = policy_then(connection, station, loaded.begin[1]).derives
     rows = []
     for piece in _pieces(connection, standing.number, loaded.begin):
         begin, end = max(piece.begin, loaded.begin), min(piece.end, loaded.end)

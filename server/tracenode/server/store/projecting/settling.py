@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from heapq import merge
 from typing import Final
 
@@ -20,7 +19,7 @@ from tracenode.server.store.projecting.belief import CONTENT, EDGE, Key, Row, ve
 from tracenode.server.store.projecting.flows import DRAWN, INPUTS, FlowKind
 from tracenode.server.store.projecting.interning import quantity_of, unit_id
 from tracenode.server.store.projecting.references import QUALITY, relation_code
-from tracenode.server.store.projecting.stock import Holding, Place, Totals, keep, plain
+from tracenode.server.store.projecting.stock import Holding, Place, Totals, keep
 from tracenode.server.store.schema import INF
 
 __all__ = [
@@ -37,7 +36,7 @@ __all__ = [
 CARRIED: Final = 1
 """Ordinal of the edge from a state to the one before; the edge to what came in has 0."""
 _CARRY: Final = relation_code(Relation.Carry)
-_COLUMNS: Final = "at, ev, ord, kind, qty, unit, node, dimension, come, gone, unknown"
+_COLUMNS: Final = "at, ev, ord, kind, qty, unit, node, dimension, come, gone, unknown, taken, fed"
 _LINES_FROM: Final = f"""
 SELECT {_COLUMNS} FROM flow WHERE item=? AND (at,ev)>=(?,?) ORDER BY at, ev, ord"""
 _LINES_BEFORE: Final = f"""
@@ -45,9 +44,9 @@ SELECT {_COLUMNS} FROM flow WHERE item=? AND (at,ev)<(?,?) ORDER BY at DESC, ev 
 LIMIT 1"""
 _LINES_AT: Final = f"SELECT {_COLUMNS} FROM flow WHERE item=? AND at=? AND ev=? ORDER BY ord"
 _FIRST: Final = "SELECT at, ev FROM flow WHERE item=? ORDER BY at, ev LIMIT 1"
-_PUT_LINE: Final = f"INSERT INTO flow(item, {_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
+_PUT_LINE: Final = f"INSERT INTO flow(item, {_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _TELL_LINE: Final = """
-UPDATE flow SET node=?, dimension=?, come=?, gone=?, unknown=?
+UPDATE flow SET node=?, dimension=?, come=?, gone=?, unknown=?, taken=?, fed=?
 WHERE item=? AND at=? AND ev=? AND ord=?"""
 _ROWS: Final = """
 SELECT item, at, ev, state, until, uev, kf FROM content
@@ -96,10 +95,8 @@ class Line:
 def _lines(
     connection: sqlite3.Connection, sql: str, values: tuple[int, ...]
 ) -> Generator[Line, None, None]:
-    for at, ev, ord_, kind, qty, unit, node, dimension, come, gone, unknown in connection.execute(
-        sql, values
-    ):
-        totals = Totals(dimension, Decimal(come), Decimal(gone), unknown)
+    for at, ev, ord_, kind, qty, unit, node, *stock in connection.execute(sql, values):
+        totals = Totals.of(*stock)
         quantity = quantity_of(connection, qty, unit)
         yield Line(at, ev, ord_, FlowKind(kind), quantity, node, totals)
 
@@ -127,7 +124,7 @@ def delete_lines(connection: sqlite3.Connection, item: int, place: Place) -> Non
 
 def put_line(connection: sqlite3.Connection, item: int, line: Line) -> None:
     """Write a line that the table does not have."""
-    quantity, (dimension, come, gone, unknown) = line.quantity, line.before
+    quantity = line.quantity
     connection.execute(
         _PUT_LINE,
         (
@@ -139,10 +136,7 @@ def put_line(connection: sqlite3.Connection, item: int, line: Line) -> None:
             None if quantity is None else quantity.mantissa,
             unit_id(connection, quantity),
             line.node,
-            dimension,
-            plain(come),
-            plain(gone),
-            unknown,
+            *line.before.columns,
         ),
     )
 
@@ -209,9 +203,8 @@ def settle(
 
 
 def _tell_line(connection: sqlite3.Connection, item: int, line: Line) -> None:
-    dimension, come, gone, unknown = line.before
-    values = (line.node, dimension, plain(come), plain(gone), unknown)
-    connection.execute(_TELL_LINE, (*values, item, line.at, line.ev, line.ord))
+    values = (line.node, *line.before.columns, item, line.at, line.ev, line.ord)
+    connection.execute(_TELL_LINE, values)
 
 
 class _Course:

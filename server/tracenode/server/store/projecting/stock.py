@@ -1,7 +1,9 @@
 """The stock of a lot or container: running totals, exact (SEMANTICS S9).
 
-It counts from where the owner was last empty. What a lot was registered, received or made with is
-there from the beginning. Scrapping and shipping take the item itself away, so they do not count.
+It counts from where the owner was last empty; only loads where consumption is derived count for
+ever, so that from the first of them on nobody knows what is left. What a lot was registered,
+received or made with is there from the beginning. Scrapping and shipping take the item itself away,
+so they do not count.
 """
 
 from __future__ import annotations
@@ -66,12 +68,28 @@ def _measured(quantity: Quantity) -> tuple[str, Decimal]:
 
 class Totals(NamedTuple):
     """What came and went, in the base unit of the dimension; '' where no quantity is known yet.
-    `unknown` counts records without a quantity, or of another dimension."""
+
+    `unknown` counts what came in or was counted without a quantity, or of another dimension,
+    `taken` what was drawn so. `fed` counts the loads at stations that derive their consumption:
+    emptying leaves it, as what is emptied on its slot is taken from again when it is filled.
+    """
 
     dimension: str = ""
     come: Decimal = _ZERO
     gone: Decimal = _ZERO
     unknown: int = 0
+    taken: int = 0
+    fed: int = 0
+
+    @classmethod
+    def of(cls, dimension: str, come: str, gone: str, *gaps: int) -> Totals:
+        """Return the totals that columns of the tables say."""
+        return cls(dimension, Decimal(come), Decimal(gone), *gaps)
+
+    @property
+    def columns(self) -> tuple[str, str, str, int, int, int]:
+        """The totals as the tables have them."""
+        return (self.dimension, plain(self.come), plain(self.gone), *self[3:])
 
     def after(self, kind: FlowKind, quantity: Quantity | None, sign: int = 1) -> Totals:
         """Return the totals after a flow; with `sign` -1, as if it had not been. Emptying can't be
@@ -80,38 +98,47 @@ class Totals(NamedTuple):
             return self
         if kind is FlowKind.Empty:
             assert sign == 1, "what was before emptying is forgotten"
-            return Totals()
-        dimension, come, gone, unknown = self
+            return Totals(fed=self.fed)
+        if kind is FlowKind.Feed:
+            return self._replace(fed=self.fed + sign)
+        dimension, come, gone, unknown, taken, fed = self
         of, amount = ("", _ZERO) if quantity is None else _measured(quantity)
         if not of or dimension not in ("", of):
-            unknown += sign
+            if kind is FlowKind.Draw:
+                taken += sign
+            else:
+                unknown += sign
         else:
             dimension = of
             if kind is FlowKind.Draw:
                 gone = _EXACT.add(gone, amount) if sign > 0 else _EXACT.subtract(gone, amount)
             else:
                 come = _EXACT.add(come, amount) if sign > 0 else _EXACT.subtract(come, amount)
-        if not (come or gone or unknown):
-            return Totals()
-        return Totals(dimension, come, gone, unknown)
+        if not (come or gone or unknown or taken):
+            return Totals(fed=fed)
+        return Totals(dimension, come, gone, unknown, taken, fed)
 
     def left(self, unit: str = "") -> Quantity | None:
         """Return what is left, in a unit of measure where that is exact, else in the base unit;
         None where it is not known, or the totals say less than nothing or more than a quantity
         holds."""
+        return None if self.taken or self.fed else self.most(unit)
+
+    def most(self, unit: str = "") -> Quantity | None:
+        """As `left`, but for draws without a quantity: what is left at most, as these took some."""
         balance = _EXACT.subtract(self.come, self.gone)
         if self.unknown or not self.dimension or balance < 0:
             return None
         return _quantity(balance, self.dimension, unit)
 
     def covers(self, asked: Quantity) -> bool:
-        """False where more is asked for than is left; True too where what is left is not known, or
-        is of another dimension."""
+        """False where more is asked for than can be left; True too where it is not known what came
+        in, or that is of another dimension."""
         return self._lacking(asked) <= 0
 
     def missing(self, asked: Quantity) -> Quantity | None:
-        """Return by how much more is asked for than is left; None where it is not, or by more or
-        less than a quantity holds."""
+        """Return by how much more, at least, is asked for than is left; None where it is not, or by
+        more or less than a quantity holds."""
         lacking = self._lacking(asked)
         return _quantity(lacking, self.dimension, asked.unit) if lacking > 0 else None
 
@@ -148,14 +175,15 @@ class Holding:
     """The node that is in it; None where it is empty."""
 
 
-_STOCK: Final = "SELECT dimension, come, gone, unknown, last FROM stock WHERE item=?"
+_STOCK: Final = "SELECT dimension, come, gone, unknown, taken, fed, last FROM stock WHERE item=?"
 _BEGINS: Final = "SELECT at, ev FROM flow WHERE item=? ORDER BY at, ev LIMIT 1"
 _CONTENT: Final = "SELECT state, until FROM content WHERE item=? ORDER BY at DESC, ev DESC LIMIT 1"
-_KEEP_DRAWN: Final = "UPDATE stock SET gone=?, unknown=?, last=? WHERE item=?"
+_KEEP_DRAWN: Final = "UPDATE stock SET gone=?, unknown=?, taken=?, fed=?, last=? WHERE item=?"
 _KEEP: Final = """
-INSERT INTO stock(item,dimension,come,gone,unknown,last) VALUES(?,?,?,?,?,?)
+INSERT INTO stock(item,dimension,come,gone,unknown,taken,fed,last) VALUES(?,?,?,?,?,?,?,?)
 ON CONFLICT(item) DO UPDATE SET dimension=excluded.dimension, come=excluded.come,
-  gone=excluded.gone, unknown=excluded.unknown, last=excluded.last"""
+  gone=excluded.gone, unknown=excluded.unknown, taken=excluded.taken, fed=excluded.fed,
+  last=excluded.last"""
 
 
 def holding_of(connection: sqlite3.Connection, number: int, *, container: bool) -> Holding:
@@ -167,8 +195,8 @@ def holding_of(connection: sqlite3.Connection, number: int, *, container: bool) 
     stock = connection.execute(_STOCK, (number,)).fetchone()
     totals, last = Totals(), NEVER
     if stock is not None:
-        dimension, come, gone, unknown, last = stock
-        totals = Totals(dimension, Decimal(come), Decimal(gone), unknown)
+        *columns, last = stock
+        totals = Totals.of(*columns)
     begins = _ALWAYS if container else _ENDLESS
     if not container:
         begins = connection.execute(_BEGINS, (number,)).fetchone() or _ENDLESS
@@ -189,15 +217,13 @@ def open_holding(connection: sqlite3.Connection, number: int) -> Holding:
 
 def keep_drawn(connection: sqlite3.Connection, holding: Holding) -> None:
     """Write the stock of a holding of which only what went has changed."""
-    _, _, gone, unknown = holding.totals
-    connection.execute(_KEEP_DRAWN, (plain(gone), unknown, holding.last, holding.number))
+    values = (*holding.totals.columns[2:], holding.last, holding.number)
+    connection.execute(_KEEP_DRAWN, values)
 
 
 def keep(connection: sqlite3.Connection, holding: Holding) -> None:
     """Write the stock of a holding."""
-    dimension, come, gone, unknown = holding.totals
-    values = (holding.number, dimension, plain(come), plain(gone), unknown, holding.last)
-    connection.execute(_KEEP, values)
+    connection.execute(_KEEP, (holding.number, *holding.totals.columns, holding.last))
 
 
 def plain(amount: Decimal) -> str:

@@ -126,6 +126,11 @@ class Station(MasterEntry):
     slots: tuple[Name, ...] = ()
     """Names of its slots; none: any name is taken."""
 
+    @property
+    def derives(self) -> bool:
+        """True where consumption is derived."""
+        return self.consumption == "derive"
+
 
 class Order(MasterEntry):
     """A production order; its number is the key of the entry."""
