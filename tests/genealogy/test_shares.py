@@ -76,6 +76,18 @@ def test_another_dimension_is_left_out_unless_the_suspect_came_in_it() -> None:
     assert shares(plant, "A") == {"P": "1", "Q": "?"}
 
 
+def test_of_a_mixture_in_two_dimensions_no_share_is_known() -> None:
+    plant = Plant()
+    lots(plant, "A")
+    plant.ok("receive", item="OIL", material="GLUE", quantity="10 LTR")
+    plant.make("BOX T", "STEEL M", "PUMP P", "PUMP Q")
+    for tank, unit in (("T", "P"), ("M", "Q")):
+        plant.ok("fill", container=tank, lot="OIL", quantity="4 LTR")
+        plant.ok("fill", container=tank, lot="A", quantity="4 KGM")
+        plant.ok("consume", item=unit, lot=tank, quantity="1 KGM")
+    assert shares(plant, "A") == shares(plant, "OIL") == {"P": "?", "Q": "?"}
+
+
 def test_what_a_lot_was_received_with_is_part_of_it() -> None:
     plant = Plant()
     plant.ok("receive", item="A", material="STEEL", quantity="30 KGM")

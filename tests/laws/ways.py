@@ -94,7 +94,7 @@ def _mean(
             portion, dimension = (Fraction(1) if alone else None), None
         else:
             dimension, own = amount_of(tie.quantity)
-            total = _total(dimension, into, receipt)
+            total = _total(dimension, into, receipt, content=not is_unit(tie.output))
             if not own and total != 0:
                 continue
             portion = own / total if total else None
@@ -106,13 +106,16 @@ def _mean(
     return mean if len(dimensions) < 2 else None
 
 
-def _total(dimension: str, into: list[Tie], receipt: Receipt) -> Fraction | None:
+def _total(dimension: str, into: list[Tie], receipt: Receipt, *, content: bool) -> Fraction | None:
     """All that is in an item, in a dimension; None is unknown. A part without a quantity is pieces,
-    and nothing of another dimension."""
+    and nothing of another dimension; but a content of two dimensions is unknown."""
     quantities = [tie.quantity for tie in into if tie.quantity or not is_unit(tie.input)]
     pieces = len(into) - len(quantities)
     quantities += receipt
     if None in quantities or (pieces and dimension == "count"):
         return None
     amounts = [amount_of(quantity) for quantity in quantities if quantity is not None]
+    measured = {of for of, value in amounts if value}
+    if content and bool(pieces) + len(measured) > 1:
+        return None
     return sum((value for of, value in amounts if of == dimension), Fraction(0))

@@ -35,8 +35,8 @@ def shares(
     reading: Reading, origin: Origin, items: Sequence[int], moment: Moment, span: Span
 ) -> dict[int, Share]:
     """Return which fraction of each of some items that the suspect went into comes from it, by the
-    edges of `span`, to 12 decimals. None is unknown: a quantity that is needed is not recorded, or
-    the suspect came in measured in two dimensions.
+    edges of `span`, to 12 decimals. None is unknown: a quantity that is needed is not recorded,
+    the suspect came in measured in two dimensions, or went through a content filled in two.
 
     Only what lies between the suspect and the items is read, so it is exact whatever limits the
     items were found with.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache
@@ -52,12 +52,19 @@ def amount_of(mantissa: int, scale: int, unit: str) -> Amount:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Total:
-    """`unknown` edges have no quantity; `parts` neither, but are units, which are pieces."""
+    """`unknown` edges have no quantity; `parts` neither, but are units, which are pieces.
+    `content`: of a lot, or of what is in a container."""
 
     amounts: dict[str, int]
     edges: int
     unknown: int
     parts: int
+    content: bool
+
+    @property
+    def mixed(self) -> bool:
+        """True for a content of two dimensions: which part of it any of them is nobody knows."""
+        return self.content and bool(self.parts) + sum(map(bool, self.amounts.values())) > 1
 
 
 _Sum = tuple[int | None, int, int, int, int]
@@ -85,21 +92,26 @@ class Inputs:
         }
         if facts is None:
             sums = _read(reading, measured, moment, span)
-            lots = _lots(reading, measured)
+            contents = dict(_contents(reading, measured))
         else:
             sums = _added_up(links, measured, facts)
-            lots = [item for item in measured if _is_lot(facts[item])]
-        different = set(sums.values())
-        units = {link.unit for link in links} | {unit for rows in different for unit, *_ in rows}
+            contents = {
+                item: facts[item].owner is not None
+                for item in measured
+                if facts[item].kind is ItemKind.Lot or facts[item].owner is not None
+            }
+        different = {(rows, item in contents) for item, rows in sums.items()}
+        units = {link.unit for link in links} | {unit for rows, _ in different for unit, *_ in rows}
         self._units = {
             number: amount_of(1, *unit) for number, unit in units_of(reading, units).items()
         }
-        totals = {rows: self._total(rows) for rows in different}
-        self._totals = {item: totals[rows] for item, rows in sums.items()}
+        totals = {one: self._total(*one) for one in different}
+        self._totals = {item: totals[rows, item in contents] for item, rows in sums.items()}
         self._portions: dict[tuple[int | None, int | None, int, _Total | None], Decimal | None] = {}
+        lots = [item for item, is_state in contents.items() if not is_state]
         self._add(receipts(reading, lots, moment))
 
-    def _total(self, sums: Iterable[_Sum]) -> _Total:
+    def _total(self, sums: Iterable[_Sum], content: bool) -> _Total:
         amounts: dict[str, int] = {}
         known = unknown = parts = 0
         for unit, high, low, edges, pieces in sums:
@@ -109,7 +121,7 @@ class Inputs:
             else:
                 known += edges
                 _add(amounts, self._measured(high * _HALF + low, unit))
-        return _Total(amounts, known + unknown + parts, unknown, parts)
+        return _Total(amounts, known + unknown + parts, unknown, parts, content)
 
     def _add(self, came: Mapping[int, str | None]) -> None:
         """What a lot was received with is in it beside what was put to it."""
@@ -135,11 +147,11 @@ class Inputs:
 
     def total(self, item: int, dimension: str) -> int | None:
         """All that went into an item in a dimension; None is unknown. A part without a quantity is
-        pieces, and nothing of another dimension."""
+        pieces, and nothing of another dimension; but a content of two dimensions is unknown."""
         total = self._totals[item]
         if total.unknown or (total.parts and dimension == _COUNT):
             return None
-        return total.amounts[dimension]
+        return None if total.mixed else total.amounts[dimension]
 
     def portion(self, link: Link) -> Decimal | None:
         """Which fraction of what went into its output an edge is; None is unknown. A placeholder is
@@ -198,21 +210,18 @@ def _added_up(
     }
 
 
-def _is_lot(fact: Fact) -> bool:
-    return fact.kind is ItemKind.Lot and fact.owner is None
-
-
-def _lots(reading: Reading, items: Iterable[int]) -> list[int]:
-    lots: list[int] = []
+def _contents(reading: Reading, items: Iterable[int]) -> Iterator[tuple[int, bool]]:
+    """Those that are lots or contents, each with whether it is a content with an owner."""
     for chunk in chunks(sorted(items)):
-        lots += reading.array(_LOTS, {"ids": json.dumps(chunk)})
-    return lots
+        for item, is_state in reading.array(_CONTENTS, {"ids": json.dumps(chunk)}):
+            yield item, bool(is_state)
 
 
-_LOTS: Final = f"""
-SELECT json_group_array(i.id) FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value
+_CONTENTS: Final = f"""
+SELECT json_group_array(json_array(i.id, i.state_of IS NOT NULL))
+FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value
 CROSS JOIN type y ON y.id=i.type
-WHERE y.cls+0*i.id={ItemKind.Lot:d} AND (i.state_of+0*j.value) IS NULL"""
+WHERE y.cls+0*i.id={ItemKind.Lot:d} OR (i.state_of+0*j.value) IS NOT NULL"""
 """Conditions over two tables, for the reason that `believed` says."""
 
 
