@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from tracenode.models.errors import TraceError
-from tracenode.models.quantities import UNITS, Quantity
+from tracenode.models.quantities import Quantity
+from tracenode.server.store.projecting.stock import Totals
 from tracenode.server.store.reading.resolve import public_id
 from tracenode.server.store.schema import INF
 from tracenode.server.store.writing.journal import from_microseconds
@@ -17,7 +16,7 @@ __all__ = ["Slot", "slots_of"]
 
 _SLOTS: Final = f"""
 SELECT s.name, m.at, coalesce(i.state_of, i.id), o.expires, u.code, k.dimension,
-  k.come, k.gone, k.unknown
+  k.come, k.gone, k.unknown, k.taken, k.fed
 FROM station t CROSS JOIN slot s ON s.station=t.id
 LEFT JOIN mount m ON m.slot=s.id AND m.until={INF}
 LEFT JOIN item i ON i.id=m.item
@@ -49,12 +48,13 @@ def slots_of(connection: sqlite3.Connection, station: str) -> list[Slot]:
 
 
 def _slot(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Slot:
-    name, at, owner, expires, unit, dimension, come, gone, unknown = row
+    name, at, owner, expires, unit, *stock = row
     if owner is None:
         return Slot(name, "", None, None, "", None)
     remaining = None
-    if unit is not None and unknown == 0:
-        remaining = _left(Decimal(come) - Decimal(gone), dimension, unit)
+    if unit is not None and stock[0] is not None:
+        left = Totals.of(*stock).left(unit)
+        remaining = left if left is not None and left.unit == unit else None
     return Slot(
         name,
         public_id(connection, owner),
@@ -63,13 +63,3 @@ def _slot(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Slot:
         unit or "",
         remaining,
     )
-
-
-def _left(amount: Decimal, dimension: str, unit: str) -> Quantity | None:
-    base = next(
-        code for code, (measured, factor) in UNITS.items() if measured == dimension and factor == 1
-    )
-    try:
-        return Quantity.of(amount, base).to(unit)
-    except TraceError:
-        return None
