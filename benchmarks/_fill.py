@@ -48,10 +48,12 @@ def _append(connection: sqlite3.Connection, journal: Journal, at: int, event: Tr
     body: dict[str, object] = {"f": event_fields(event)}
     if item := subject(event):
         body["a"] = {"item": item}
+    source = journal.source(_REQUESTER)
     entry = journal.append(
         rec=max(at, journal.head.rec + 1),
         at=at,
-        source=_REQUESTER,
+        source=source,
+        requester=_REQUESTER,
         sseq=None,
         kind=event.type,
         body=body,
@@ -60,9 +62,10 @@ def _append(connection: sqlite3.Connection, journal: Journal, at: int, event: Tr
     requests.index(
         connection,
         seq=entry.seq,
-        source=journal.source(_REQUESTER),
+        source=source,
         requester=_REQUESTER,
         kind=event.type,
         body=body,
+        sequence=journal.head.sequence,
     )
     projector.apply(connection, entry.seq, at, event)

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks._fill import fill
 from benchmarks._genealogy_plant import MATERIALS, Kind, Plant
-from benchmarks._genealogy_tables import AMOUNTS, CHUNK, RECEIVED_KGM, put, write_tables
+from benchmarks._genealogy_tables import AMOUNTS, CHUNK, RECEIVED_KGM, write_tables
 from benchmarks._plant import START_US
 from tracenode.models.events import Master
 from tracenode.server.store.projecting.interning import KINDS
@@ -78,7 +78,6 @@ def _write(connection: sqlite3.Connection, plant: Plant) -> int:
         f"INSERT INTO journal VALUES (?,?,?,{source},NULL,?,?,?)", _entries(connection, plant)
     )
     seq = numbers + head.seq + 1
-    put(connection, "emitted VALUES (?,?)", numbers + head.sequence + 1, seq)
     write_tables(connection, plant, seq)
     return int(seq[-1])
 

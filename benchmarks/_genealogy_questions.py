@@ -100,7 +100,7 @@ def ingredients_ids(report: Report, on: Engines) -> None:
             item = on.plant.public(number)
             found = _asked(report, on, turns, item, up=True)
             if on.pg is not None:
-                theirs = turns.ask("pg", on.pg.ids, INGREDIENTS, key_of(item))
+                theirs = turns.ask("pg", on.pg.about, INGREDIENTS, item)
                 report.agree(f"ingredients of {item}, {NAME}", found, set(theirs))
             for tier, reader in on.ours.items():
                 with snapshot(reader) as reading:
@@ -122,19 +122,19 @@ def _closure(reading: Reading, number: int, moment: Moment) -> list[int]:
 
 
 def ingredients_graph(report: Report, on: Engines) -> None:
-    """Whole answers as graphs: ours with its completeness statement, the peer's built from its
-    rows."""
+    """Whole answers as graphs of the same nodes, edges and attributes, from a public id on: ours
+    with its completeness statement, the peer's without."""
     for material in MATERIALS:
         turns = Turns()
         roots = [on.plant.public(number) for number in on.roots(material)]
         for _ in range(PLANNED):
             graph(on.reader, Ingredients(item=roots[0]))
             if on.pg is not None:
-                on.pg.graph(key_of(roots[0]))
+                on.pg.graph(roots[0])
         for item in roots:
             found = turns.ask("ours", graph, on.reader, Ingredients(item=item))
             if on.pg is not None:
-                theirs = turns.ask("pg", on.pg.graph, key_of(item))
+                theirs = turns.ask("pg", on.pg.graph, item)
                 report.agree(f"graph of {item}", plain_graph(found), plain_graph(theirs))
         turns.rows(
             report,
@@ -159,7 +159,7 @@ def as_of(report: Report, on: Engines) -> None:
         latest = turns.ask("latest", our_ids, reader, item)
         changed += found != set(latest)
         if on.pg is not None:
-            theirs = turns.ask("pg", on.pg.ids, AS_OF, key_of(item, at))
+            theirs = turns.ask("pg", on.pg.about, AS_OF, item, at)
             report.agree(f"ingredients of {item} as of {at}", found, set(theirs))
     report.note(f"{len(roots)} packs, of which {changed} had other ingredients then")
     turns.rows(
@@ -192,7 +192,7 @@ def where_used(report: Report, on: Engines) -> None:
             found = _asked(report, on, turns, item, up=False)
             count = len(found)
             if on.pg is not None:
-                theirs = turns.ask("pg", on.pg.ids, WHERE_USED, key_of(item))
+                theirs = turns.ask("pg", on.pg.about, WHERE_USED, item)
                 report.agree(f"where {item} is, {NAME}", found, set(theirs))
             for name, peer in on.graphs.items():
                 if name != "overgraph":

@@ -1,4 +1,5 @@
-"""Booking events on PostgreSQL, in two ways; the better one counts as the peer.
+"""Booking events on PostgreSQL while keeping less than ours (see `_postgres_booking`), in two ways;
+the better one counts.
 
 - `ConnectionEach`: each caller books on a connection of its own, one commit an event.
 - `Grouped`: few connections; what waits is booked in one pipelined transaction, a group commit like
@@ -12,14 +13,16 @@ dictionaries.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
 from typing import Any, Final, Protocol, TypeAlias
 
 import psycopg
 
-from benchmarks._postgres import BOOKING, Connection
+from benchmarks._postgres import Connection
+from benchmarks._postgres_booking import SPARED
 from tracenode.models.events import (
     Assemble,
     Complete,
@@ -35,7 +38,23 @@ from tracenode.server.store.projecting.references import subject
 from tracenode.server.store.writing.journal import canonical_json, now
 from tracenode.server.store.writing.requests import payload_digest
 
-__all__ = ["BookingPeer", "connection_each", "grouped", "prepare_peer"]
+__all__ = [
+    "GROUP",
+    "POSITIONS",
+    "SOURCE",
+    "STATIONS",
+    "TYPES",
+    "UNITS",
+    "AsyncConnection",
+    "BookingPeer",
+    "Call",
+    "connected",
+    "connection_each",
+    "grouped",
+    "prepare_peer",
+    "run_loop",
+    "write_names",
+]
 
 MAX_CONNECTIONS: Final = 64
 """Of 100 callers, so many can book at once; PostgreSQL comes with 100 connections for everybody."""
@@ -53,16 +72,16 @@ class BookingPeer(Protocol):
     async def book(self, event: TraceEvent, request_id: str) -> None: ...
 
 
-_SOURCE: Final = 1
+SOURCE: Final = 1
 _GIVEN: Final = "%s::integer,%s::text,%s::bytea,%s::bigint,%s::text,%s::text,%s::bytea"
 _ITEM: Final = "%s::text,%s::integer"
 _CALLS: Final[dict[str, str]] = {
-    "register": f"SELECT book_register({_GIVEN},{_ITEM})",
-    "receive": f"SELECT book_register({_GIVEN},{_ITEM})",
-    "start": f"SELECT book_start({_GIVEN},{_ITEM},%s::integer)",
-    "complete": f"SELECT book_complete({_GIVEN},{_ITEM},%s::integer)",
-    "assemble": f"SELECT book_assemble({_GIVEN},{_ITEM},{_ITEM},%s::integer)",
-    "consume": f"SELECT book_consume({_GIVEN},{_ITEM},{_ITEM},%s::bigint,%s::integer)",
+    "register": f"SELECT spared_register({_GIVEN},{_ITEM})",
+    "receive": f"SELECT spared_register({_GIVEN},{_ITEM})",
+    "start": f"SELECT spared_start({_GIVEN},{_ITEM},%s::integer)",
+    "complete": f"SELECT spared_complete({_GIVEN},{_ITEM},%s::integer)",
+    "assemble": f"SELECT spared_assemble({_GIVEN},{_ITEM},{_ITEM},%s::integer)",
+    "consume": f"SELECT spared_consume({_GIVEN},{_ITEM},{_ITEM},%s::bigint,%s::integer)",
 }
 
 
@@ -93,7 +112,7 @@ def call_of(event: TraceEvent, request_id: str) -> Call:
     about = {"id": request_id, "d": digest.hex()}
     body = canonical_json({"f": fields, "a": {"item": subject(event)}, "q": about})
     entry = sha256(body.encode()).digest()
-    given = (_SOURCE, request_id, digest, now(), event.type, body, entry)
+    given = (SOURCE, request_id, digest, now(), event.type, body, entry)
     match event:
         case Register() | Receive():
             more: tuple[Any, ...] = _item(event.item)
@@ -117,7 +136,7 @@ def _item(public: str) -> tuple[str, int]:
 
 def prepare_peer(connection: Connection, begin: Iterable[TraceEvent]) -> None:
     """Make the booking functions, and book what must be there first; master data need not be."""
-    connection.execute(BOOKING.encode())
+    connection.execute(SPARED.encode())
     for number, event in enumerate(begin):
         if event.type != "master":
             connection.execute(*call_of(event, f"begin-{number}"))
@@ -129,6 +148,10 @@ def write_names(connection: Connection) -> None:
         cursor.executemany(
             "INSERT INTO type VALUES (%s, %s, %s, 0)",
             [(number, *name.split(":")) for name, number in TYPES.all.items()],
+        )
+        cursor.executemany(
+            "INSERT INTO station VALUES (%s, %s)",
+            [(number, name) for name, number in STATIONS.all.items()],
         )
 
 
@@ -150,7 +173,7 @@ async def connection_each(info: str, callers: int) -> AsyncIterator[BookingPeer]
     async with AsyncExitStack() as stack:
         free: asyncio.Queue[AsyncConnection] = asyncio.Queue()
         for _ in range(min(callers, MAX_CONNECTIONS)):
-            free.put_nowait(await _connected(stack, info))
+            free.put_nowait(await connected(stack, info))
         yield ConnectionEach(free)
 
 
@@ -187,7 +210,7 @@ async def grouped(info: str, callers: int) -> AsyncIterator[BookingPeer]:
     async with AsyncExitStack() as stack:
         peer = Grouped()
         workers = [
-            asyncio.create_task(peer.work(await _connected(stack, info)))
+            asyncio.create_task(peer.work(await connected(stack, info)))
             for _ in range(min(callers, WORKERS))
         ]
         try:
@@ -198,7 +221,8 @@ async def grouped(info: str, callers: int) -> AsyncIterator[BookingPeer]:
             await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def _connected(stack: AsyncExitStack, info: str) -> AsyncConnection:
+async def connected(stack: AsyncExitStack, info: str) -> AsyncConnection:
+    """Open a connection for booking."""
     connection = await stack.enter_async_context(
         await psycopg.AsyncConnection.connect(info, autocommit=True)
     )
@@ -206,3 +230,13 @@ async def _connected(stack: AsyncExitStack, info: str) -> AsyncConnection:
     for way in ("seqscan", "hashjoin", "mergejoin"):
         await connection.execute(f"SET enable_{way} = off".encode())
     return connection
+
+
+def run_loop(work: Coroutine[None, None, None]) -> None:
+    """Run on the event loop that the server runs on."""
+    if sys.platform == "win32":
+        asyncio.run(work)
+        return
+    import uvloop
+
+    uvloop.run(work)

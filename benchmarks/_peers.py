@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
 from benchmarks._postgres import Connection
+from tracenode.models.answers import Edge
 from tracenode.models.genealogy import EdgeQuality, Relation
-from tracenode.models.identifiers import Identity
+from tracenode.models.identifiers import public_id
 from tracenode.models.items import ItemKind, ItemState
 from tracenode.models.quantities import Quantity
+from tracenode.server.genealogy.amounts.shares import fraction
+from tracenode.server.genealogy.amounts.totals import amount_of
+from tracenode.server.genealogy.digraph import attributes
+from tracenode.server.genealogy.items.making import maker
+from tracenode.server.store.reading.resolve import parsed
 from tracenode.server.store.schema import INF
 from tracenode.server.store.writing.journal import from_microseconds
 
@@ -65,9 +73,18 @@ SELECT
     EXISTS(SELECT 1 FROM hold h WHERE h.item = i.id AND h.until = {INF})))
   FROM t JOIN item i ON i.id = t.n JOIN type y ON y.id = i.type),
  (SELECT json_agg(json_build_array(e.src, e.dst, e.rel, e.qty, u.scale, u.code, p.text,
-    j.body::json -> 'f' ->> 'station', e.at, e.ev))
+    j.body::json -> 'f' ->> 'station', e.at, e.ev, e.ord))
   FROM t JOIN edge e ON e.dst = t.n JOIN journal j ON j.seq = e.ev
   LEFT JOIN uom u ON u.id = e.unit LEFT JOIN position p ON p.id = e.pos)"""
+_RECORDED: Final = itemgetter(9, 10)
+"""Position of its record in the journal, and its place in that."""
+# What ours does to be quick, the peer does too.
+_KINDS: Final = {int(kind): kind for kind in ItemKind}
+_STATES: Final = {int(state): state for state in ItemState}
+_RELATIONS: Final = {int(relation): relation for relation in Relation}
+_QUALITIES: Final = {int(quality): quality for quality in EdgeQuality}
+_quantity: Final = lru_cache(4096)(Quantity.stored)
+_edge: Final = maker(Edge)
 _LINES: Final = 10_000
 """Rows that are copied at once."""
 _INDEXES: Final = """
@@ -116,7 +133,7 @@ def load_networkx(ours: sqlite3.Connection) -> nx.DiGraph[int]:
 
 def key_of(public: str, at: int = 0) -> dict[str, Any]:
     """Return the parameters of a statement about an item, as of a time in microseconds."""
-    identity = Identity.parse(public)
+    identity = parsed(public)
     assert identity is not None
     return {"scheme": identity.scheme, "code": identity.part, "text": identity.text, "at": at}
 
@@ -141,42 +158,105 @@ class PostgresGenealogy:
         found: list[int] | None = row[0]
         return found or []
 
-    def graph(self, parameters: dict[str, Any]) -> nx.DiGraph[str]:
-        """Return an item's ingredients as a graph with the attributes that ours has, but for
-        depth, the several records of one edge, and the completeness statement."""
+    def about(self, statement: str, public: str, at: int = 0) -> list[int]:
+        """Return the item numbers that a closure finds from an item, with its own."""
+        return self.ids(statement, key_of(public, at))
+
+    def graph(self, public: str) -> nx.DiGraph[str]:
+        """Return an item's ingredients as a graph with all attributes of nodes and edges that ours
+        has: only the statement, whether the trace is complete, is left out."""
         import networkx as nx
 
-        row = self._whole.execute(_WHOLE.encode(), parameters, prepare=True).fetchone()
+        row = self._whole.execute(_WHOLE.encode(), key_of(public), prepare=True).fetchone()
         assert row is not None
         nodes, edges = row
-        graph: nx.DiGraph[str] = nx.DiGraph()
-        names: dict[int, str] = {}
-        for number, scheme, code, kind, text, generation, seen, state, held in nodes:
-            public = names[number] = str(Identity(scheme, code, text, generation))
-            graph.add_node(
-                public,
-                kind=ItemKind(kind),
-                material=code,
-                state=ItemState(state),
-                on_hold=held,
-                first_seen=from_microseconds(seen),
+        edges = edges or ()
+        names = {
+            number: public_id(scheme, code, text, generation, 0)
+            for number, scheme, code, _, text, generation, *_ in nodes
+        }
+        depth = _depths(names, edges, public)
+        graph: nx.DiGraph[str] = nx.DiGraph(root=public)
+        graph.add_nodes_from(
+            (
+                names[number],
+                {
+                    "kind": _KINDS[kind],
+                    "material": code,
+                    "state": _STATES[state],
+                    "on_hold": held,
+                    "depth": depth[number],
+                    "first_seen": from_microseconds(seen),
+                    "mark": None,
+                },
             )
-        for edge in edges or ():
-            _add_edge(graph, names, edge)
+            for number, _, code, kind, _, _, seen, state, held in nodes
+        )
+        units = {number for number, _, _, kind, *_ in nodes if kind == ItemKind.Unit}
+        graph.add_edges_from(
+            (names[src], names[dst], attributes(records))
+            for (src, dst), records in _records(names, edges, units).items()
+        )
         return graph
 
 
-def _add_edge(graph: nx.DiGraph[str], names: dict[int, str], edge: Sequence[Any]) -> None:
-    src, dst, rel, amount, scale, unit, position, station, at, ev = edge
-    graph.add_edge(
-        names[src],
-        names[dst],
-        relation=Relation(rel & 15),
-        quality=EdgeQuality(rel >> 4),
-        quantity=None if amount is None else Quantity.stored(amount, scale, unit),
-        position=position or "",
-        station=station or "",
-        valid_from=from_microseconds(at),
-        valid_to=None,
-        record=ev,
-    )
+def _depths(names: dict[int, str], edges: Sequence[Any], root: str) -> dict[int, int]:
+    """Breadth-first levels."""
+    inputs: dict[int, list[int]] = {}
+    for edge in edges:
+        inputs.setdefault(edge[1], []).append(edge[0])
+    level = [number for number, public in names.items() if public == root]
+    depth = dict.fromkeys(level, 0)
+    while level:
+        coming = []
+        for output in level:
+            for input_ in inputs.get(output, ()):
+                if input_ not in depth:
+                    depth[input_] = depth[output] + 1
+                    coming.append(input_)
+        level = coming
+    return depth
+
+
+def _records(
+    names: dict[int, str], edges: Sequence[Any], units: set[int]
+) -> dict[tuple[int, int], list[Edge]]:
+    """The records of each edge in their order, with the share of each in what went into its
+    output."""
+    totals: dict[tuple[int, str], int] = {}
+    unknown: set[int] = set()
+    pieces: set[int] = set()
+    for src, dst, _, amount, scale, unit, *_ in edges:
+        if amount is not None:
+            dimension, value = amount_of(amount, scale, unit)
+            totals[dst, dimension] = totals.get((dst, dimension), 0) + value
+        elif src in units:
+            pieces.add(dst)
+        else:
+            unknown.add(dst)
+    found: dict[tuple[int, int], list[Edge]] = {}
+    for src, dst, rel, amount, scale, unit, position, station, at, ev, _ in sorted(
+        edges, key=_RECORDED
+    ):
+        share = None
+        if amount is not None and dst not in unknown:
+            dimension, value = amount_of(amount, scale, unit)
+            whole = totals[dst, dimension]
+            if whole and not (dimension == "count" and dst in pieces):
+                share = fraction(value, whole)
+        found.setdefault((src, dst), []).append(
+            _edge(
+                names[dst],
+                names[src],
+                _RELATIONS[rel & 15],
+                _QUALITIES[rel >> 4],
+                None if amount is None else _quantity(amount, scale, unit),
+                position or "",
+                station or "",
+                from_microseconds(at),
+                None,
+                ev,
+                share,
+            )
+        )
+    return found

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import psycopg
@@ -16,7 +17,7 @@ from psycopg import sql
 
 from tracenode.server.store.schema import INF
 
-__all__ = ["BOOKING", "NAME", "TABLES", "Connection", "conninfo", "missing", "peer_schema"]
+__all__ = ["NAME", "TABLES", "Connection", "conninfo", "missing", "peer_schema", "processor_s"]
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -38,7 +39,21 @@ CREATE TABLE touch(item integer NOT NULL, seq bigint NOT NULL, PRIMARY KEY(item,
 CREATE TABLE request(
   source integer NOT NULL, rid text NOT NULL, seq bigint NOT NULL, digest bytea NOT NULL,
   PRIMARY KEY(source, rid));
-CREATE TABLE emitted(es bigint PRIMARY KEY, seq bigint NOT NULL);
+CREATE TABLE unpublished(es bigint NOT NULL, seq bigint NOT NULL, PRIMARY KEY(es, seq));
+CREATE TABLE master(
+  kind text NOT NULL, key text NOT NULL, ev bigint NOT NULL, data text, gtin text,
+  PRIMARY KEY(kind, key, ev));
+CREATE TABLE station(id integer PRIMARY KEY, name text NOT NULL UNIQUE);
+CREATE TABLE station_now(
+  station integer PRIMARY KEY, seq bigint NOT NULL, ok integer NOT NULL, nok integer NOT NULL)
+  WITH (fillfactor = 20);
+CREATE TABLE stock(
+  item integer PRIMARY KEY, dimension text NOT NULL, come numeric NOT NULL, gone numeric NOT NULL,
+  unknown integer NOT NULL, taken integer NOT NULL, fed integer NOT NULL, last bigint NOT NULL)
+  WITH (fillfactor = 50);
+CREATE TABLE slot(
+  id integer PRIMARY KEY, station integer NOT NULL, name text NOT NULL, last bigint NOT NULL,
+  UNIQUE(station, name));
 CREATE TABLE type(
   id integer PRIMARY KEY, scheme text NOT NULL, code text NOT NULL, cls integer NOT NULL,
   UNIQUE(scheme, code));
@@ -47,6 +62,7 @@ CREATE TABLE item(
   text text NOT NULL, gen integer NOT NULL, state_of integer, at bigint NOT NULL,
   ev bigint NOT NULL, last bigint NOT NULL, qty bigint, unit integer,
   expires bigint);
+CREATE UNIQUE INDEX item_state ON item(state_of, ev) WHERE state_of IS NOT NULL;
 CREATE UNIQUE INDEX item_key ON item(text, type, gen) WHERE state_of IS NULL;
 CREATE INDEX item_type ON item(type, text, gen) WHERE state_of IS NULL;
 CREATE TABLE uom(id integer PRIMARY KEY, code text NOT NULL, scale integer NOT NULL);
@@ -55,6 +71,7 @@ CREATE TABLE edge({_EDGE}, PRIMARY KEY(dst, src, ev, ord));
 CREATE INDEX edge_out ON edge(src, dst, at);
 CREATE INDEX edge_contain ON edge(src) WHERE rel = 3;
 CREATE INDEX edge_install ON edge(src) WHERE rel = 2;
+CREATE INDEX edge_identity ON edge(src) WHERE rel = 6;
 CREATE TABLE edge_past({_EDGE}, until bigint NOT NULL, uev bigint NOT NULL,
   PRIMARY KEY(dst, src, ev, ord));
 CREATE INDEX edge_past_out ON edge_past(src, dst, at, until);
@@ -63,146 +80,35 @@ CREATE TABLE life(item integer NOT NULL, at bigint NOT NULL, ev bigint NOT NULL,
 CREATE TABLE visit(item integer NOT NULL, at bigint NOT NULL, ev bigint NOT NULL,
   station integer NOT NULL, {_LIFE}, PRIMARY KEY(item, at, ev));
 CREATE INDEX visit_at ON visit(station, at);
-CREATE INDEX visit_open ON visit(station, at) WHERE until = {INF};
+CREATE INDEX visit_stay ON visit(station, length((until - at)::text), at, uev);
 CREATE TABLE hold(item integer NOT NULL, at bigint NOT NULL, ev bigint NOT NULL,
   scope integer NOT NULL, {_LIFE}, PRIMARY KEY(item, at, ev));
 CREATE INDEX hold_open ON hold(item) WHERE until = {INF};
+CREATE TABLE content(item integer NOT NULL, at bigint NOT NULL, ev bigint NOT NULL,
+  state integer NOT NULL, {_LIFE}, PRIMARY KEY(item, at, ev));
+CREATE TABLE mount(slot integer NOT NULL, at bigint NOT NULL, ev bigint NOT NULL,
+  item integer NOT NULL, derive integer NOT NULL, {_LIFE}, PRIMARY KEY(slot, at, ev));
+CREATE INDEX mount_item ON mount(item);
 """
 """Our tables, columns and indexes, in the integer widths that the values need."""
-
-_GIVEN = "src integer, rid_ text, digest_ bytea, at_ bigint, type_ text, body_ text, hash_ bytea"
-_FUNCTION = """
-CREATE FUNCTION {name}({given}, {more}) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE s bigint; {declared}
-BEGIN
-  SELECT seq INTO s FROM request WHERE source = src AND rid = rid_;
-  IF FOUND THEN RETURN s; END IF;
-  {checks}
-  s := nextval('journal_seq');
-  INSERT INTO journal VALUES (s, at_, at_, src, NULL, type_, body_, hash_);
-  INSERT INTO request VALUES (src, rid_, s, digest_);
-  INSERT INTO emitted VALUES (s, s);
-  {effects}
-  RETURN s;
-END $$;
-"""
-_FIND = """
-  SELECT i.id INTO {name} FROM item i WHERE i.text = {name}_text AND i.type = {name}_type
-    AND i.gen = 0 AND i.state_of IS NULL;
-  IF NOT FOUND THEN RAISE 'unknown item %', {name}_text; END IF;
-  SELECT * INTO l FROM life f WHERE f.item = {name} ORDER BY f.at DESC, f.ev DESC LIMIT 1;
-  IF l.state IN (4, 5, 6) THEN RAISE '% has left', {name}_text; END IF;
-"""
-_FREE = """
-  IF EXISTS(SELECT 1 FROM hold h WHERE h.item = {name} AND h.until = {inf})
-    OR EXISTS(SELECT 1 FROM hold h WHERE h.scope = 1 AND h.until = {inf})
-    THEN RAISE 'on hold'; END IF;
-"""
-_LOOSE = """
-  IF EXISTS(SELECT 1 FROM edge e WHERE e.src = {name} AND e.rel = 2)
-    THEN RAISE 'installed'; END IF;
-"""
-_ACYCLIC = """
-  IF EXISTS(WITH RECURSIVE t(n) AS (SELECT {part}
-      UNION SELECT e.src FROM t JOIN edge e ON e.dst = t.n) SELECT 1 FROM t WHERE n = {whole})
-    THEN RAISE 'a cycle'; END IF;
-"""
-_VISIT = """
-  SELECT * INTO v FROM visit w WHERE w.item = whole ORDER BY w.at DESC, w.ev DESC LIMIT 1;
-"""
-_LIVE = """
-  UPDATE life SET until = at_, uev = s WHERE item = whole AND at = l.at AND ev = l.ev;
-  INSERT INTO life VALUES (whole, at_, s, {state}, {inf}, 0, s);
-  UPDATE item SET last = at_ WHERE id = whole;
-  INSERT INTO touch VALUES (whole, s);
-"""
-_WHOLE = "whole_text text, whole_type integer"
-_TWO = f"{_WHOLE}, part_text text, part_type integer"
-
-
-def _function(
-    name: str, more: str, checks: str, effects: str, declared: str = "whole integer; l life;"
-) -> str:
-    return _FUNCTION.format(
-        name=name,
-        given=_GIVEN,
-        more=more,
-        declared=declared,
-        checks=checks.replace("{inf}", str(INF)),
-        effects=effects.replace("{inf}", str(INF)),
-    )
-
-
-def _find(name: str) -> str:
-    return _FIND.format(name=name)
-
-
-_BOTH = "whole integer; part integer; l life;"
-BOOKING = (
-    _function(
-        "book_register",
-        _WHOLE,
-        "",
-        """INSERT INTO item(type, text, gen, at, ev, last)
-             VALUES (whole_type, whole_text, 0, at_, s, at_) RETURNING id INTO whole;
-           INSERT INTO life VALUES (whole, at_, s, 0, {inf}, 0, s);
-           INSERT INTO touch VALUES (whole, s);""",
-    )
-    + _function(
-        "book_start",
-        f"{_WHOLE}, station_ integer",
-        _find("whole")
-        + _VISIT
-        + "IF FOUND AND v.until = {inf} THEN RAISE 'in process'; END IF;"
-        + _FREE.replace("{name}", "whole"),
-        _LIVE.replace("{state}", "1")
-        + "INSERT INTO visit VALUES (whole, at_, s, station_, {inf}, 0, s);",
-        "whole integer; l life; v visit;",
-    )
-    + _function(
-        "book_complete",
-        f"{_WHOLE}, station_ integer",
-        _find("whole") + _VISIT + "IF NOT FOUND OR v.until <> {inf} OR v.station <> station_ THEN"
-        " RAISE 'not started'; END IF;",
-        _LIVE.replace("{state}", "2")
-        + "UPDATE visit SET until = at_, uev = s WHERE item = whole AND at = v.at AND ev = v.ev;",
-        "whole integer; l life; v visit;",
-    )
-    + _function(
-        "book_assemble",
-        f"{_TWO}, pos_ integer",
-        _find("whole")
-        + _find("part")
-        + _LOOSE.replace("{name}", "part")
-        + _FREE.replace("{name}", "part")
-        + _ACYCLIC.format(part="part", whole="whole"),
-        """INSERT INTO edge VALUES (whole, part, s, 0, at_, s, 2, NULL, NULL, pos_);
-           UPDATE item SET last = at_ WHERE id = part;
-           INSERT INTO touch VALUES (whole, s), (part, s);""",
-        _BOTH,
-    )
-    + _function(
-        "book_consume",
-        f"{_TWO}, qty_ bigint, unit_ integer",
-        _find("whole")
-        + _find("part")
-        + _FREE.replace("{name}", "part")
-        + _ACYCLIC.format(part="part", whole="whole"),
-        """INSERT INTO edge VALUES (whole, part, s, 0, at_, s, 1, qty_, unit_, NULL);
-           INSERT INTO touch VALUES (whole, s), (part, s);""",
-        _BOTH,
-    )
-)
-"""One function a kind of event, so that a booking is one prepared call and one commit: the same
-checks and the same rows as ours. Left out is what would make concurrent transactions wait for each
-other: the hash chain (each entry's own hash is stored), the gap-free event sequence (it has gaps)
-and the counters of a station."""
 
 
 def conninfo() -> str:
     """Return how the peer is reached."""
     database = os.environ.get("PGDATABASE", "test")
     return f"dbname={database} connect_timeout={CONNECT_S}"
+
+
+def processor_s() -> float:
+    """Return the seconds of processor time of every process of PostgreSQL on this machine that is
+    alive (Linux; elsewhere 0)."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, fields = stat.read_text().rpartition(")")
+            if name.endswith("(postgres"):
+                ticks += sum(map(int, fields.split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
 
 
 def missing() -> str:
@@ -215,13 +121,13 @@ def missing() -> str:
 
 
 @contextmanager
-def peer_schema() -> Iterator[tuple[Connection, str]]:
+def peer_schema(name: str = "bench") -> Iterator[tuple[Connection, str]]:
     """Yield an autocommitting connection whose search path is a new schema, and how further
-    connections reach the same; the schema is dropped at the end.
+    connections reach the same; the schema is dropped at the end. `name` is part of its name.
 
     Compilation of queries (jit) is off: it cost the small ones 20 ms each.
     """
-    name = f"tracenode_bench_{os.getpid()}"
+    name = f"tracenode_{name}_{os.getpid()}"
     info = f"{conninfo()} options='-c search_path={name} -c synchronous_commit=on -c jit=off'"
     with psycopg.connect(info, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))

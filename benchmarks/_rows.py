@@ -106,6 +106,7 @@ class Report:
 
     def __init__(self, options: Options, title: str) -> None:
         self._options = options
+        self.quick = options.quick
         self._begun = time.monotonic()
         self._disagreements = 0
         self._compared = 0

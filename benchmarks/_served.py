@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,8 @@ __all__ = ["HOST", "Places", "Served", "Usage", "called", "client_of", "served",
 
 logging.getLogger("asyncua").setLevel(logging.ERROR)  # it tells of every revised value
 HOST: Final = "127.0.0.1"
-START_S: Final = 60.0
+START_S: Final = 150.0
+"""Seconds; much more than a start takes, for machines that other work keeps busy."""
 STOP_S: Final = 10.0
 ASKED: Final = 200
 """Units asked for before the memory in use is read."""
@@ -39,9 +40,14 @@ id = "{site}"
 
 [store]
 path = {database}
+{store}
 
 [opcua]
 endpoint = "opc.tcp://{host}:{port}/tracenode"
+security = {security}
+anonymous = true
+anonymous_roles = ["Operator", "Engineer", "Supervisor"]
+{opcua}
 
 """
 
@@ -53,6 +59,13 @@ class Served:
     pid: int
     endpoint: str
     start_s: float
+    log: Path
+    """What it says."""
+
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets the process has open (/proc)."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     @property
     def rss_anon_mib(self) -> float | None:
@@ -76,8 +89,17 @@ class Usage:
 
 
 @contextmanager
-def served(folder: Path, database: Path, config: str) -> Iterator[Served]:
-    """Serve a database until left; `config` are the stations and devices. Files go to `folder`.
+def served(
+    folder: Path,
+    database: Path,
+    config: str,
+    *,
+    store: str = "",
+    opcua: str = "",
+    security: Sequence[str] = ("None",),
+) -> Iterator[Served]:
+    """Serve a database until left; `config` are the stations and devices, `store` and `opcua` are
+    lines for the tables of that name. Files go to `folder`.
 
     Raises:
         RuntimeError: it did not start; with what it said.
@@ -85,11 +107,18 @@ def served(folder: Path, database: Path, config: str) -> Iterator[Served]:
     file = folder / "tracenode.toml"
     port = _free_port()
     head = _CONFIG.format(
-        site=SITE, database=json.dumps(str(database.resolve())), host=HOST, port=port
+        site=SITE,
+        database=json.dumps(str(database.resolve())),
+        store=store,
+        host=HOST,
+        port=port,
+        security=json.dumps(list(security)),
+        opcua=opcua,
     )
     file.write_text(head + config, encoding="utf-8")
     begun = time.perf_counter()
-    with (folder / "server.log").open("wb") as log:
+    log_file = folder / "server.log"
+    with log_file.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "tracenode.server", "run", str(file)],
             stdin=subprocess.DEVNULL,
@@ -100,9 +129,9 @@ def served(folder: Path, database: Path, config: str) -> Iterator[Served]:
         said = _first_line(process)
         taken = time.perf_counter() - begun
         if not said.startswith("serving "):
-            text = (folder / "server.log").read_text(encoding="utf-8", errors="replace")
+            text = log_file.read_text(encoding="utf-8", errors="replace")
             raise RuntimeError(f"the server did not start: {said}\n{text[-2000:]}")
-        yield Served(process.pid, said.removeprefix("serving "), taken)
+        yield Served(process.pid, said.removeprefix("serving "), taken, log_file)
     finally:
         process.terminate()
         try:

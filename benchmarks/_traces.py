@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks._rows import Report, clocked, percentile
 from tracenode.models.answers import Ingredients
 from tracenode.server.genealogy.edges.closure import reachable
-from tracenode.server.genealogy.moment import moment_of
-from tracenode.server.store.reading.known import number_of
+from tracenode.server.genealogy.opening import opened
 from tracenode.server.store.reading.snapshot import Connection, snapshot
 from tracenode.server.store.schema import INF
 from tracenode.server.store.writing.journal import from_microseconds
@@ -28,8 +27,7 @@ def our_ids(
     """Return the numbers of what went into an item (or where it is), with its own."""
     question = Ingredients(item=public, as_of=None if at is None else from_microseconds(at))
     with snapshot(reader) as reading:
-        moment = moment_of(reading, question)
-        root = number_of(reader, public, moment.as_of, moment.known)
+        moment, root, _ = opened(reading, question)
         return reachable(reading, [root], moment, moment.point, up=up, limit=INF)
 
 
@@ -78,12 +76,7 @@ def sampled(items: Sequence[T], count: int) -> list[T]:
     return list(items[::step][:count])
 
 
-_NODE: Final = ("kind", "material", "state", "on_hold", "first_seen")
-_EDGE: Final = ("relation", "quality", "quantity", "position", "station", "valid_from", "record")
-
-
-def plain_graph(found: nx.DiGraph[str]) -> set[Any]:
-    """Return nodes and edges with the attributes that both graphs have."""
-    return {(n, *(data[key] for key in _NODE)) for n, data in found.nodes(data=True)} | {
-        (a, b, *(str(data[key]) for key in _EDGE)) for a, b, data in found.edges(data=True)
-    }
+def plain_graph(found: nx.DiGraph[str]) -> tuple[object, object]:
+    """Return nodes and edges, each with all of its attributes."""
+    edges = {(input_, output): data for input_, output, data in found.edges(data=True)}
+    return {item: found.nodes[item] for item in found}, edges

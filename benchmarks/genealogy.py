@@ -56,6 +56,8 @@ from benchmarks._genealogy_plant import Plant
 from benchmarks._genealogy_questions import TIER_1, TIER_2, Engines
 from benchmarks._genealogy_works import built
 from benchmarks._graphs import NAMES, graph_peers
+from benchmarks._ingest import run_loop
+from benchmarks._ingest_whole import peers
 from benchmarks._peers import PostgresGenealogy, load_postgres
 from benchmarks._postgres import NAME, Connection, peer_schema
 from benchmarks._rows import Options, Report, clocked, command_line, scratch
@@ -220,8 +222,8 @@ def booking(report: Report, run: Run, path: Path, plant: Plant) -> None:
         asyncio.run(busy(report, copy, run.size, hot, small))
     if "ingest" in run.rows:
         with ExitStack() as stack:
-            peer = None if _postgres.missing() else stack.enter_context(peer_schema())
-            asyncio.run(ingest(report, copy, run.size, peer, run.rounds))
+            both = None if _postgres.missing() else stack.enter_context(peers())
+            run_loop(ingest(report, copy, run.size, both, run.rounds))
     copy.unlink()
 
 

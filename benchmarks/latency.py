@@ -87,7 +87,7 @@ def ingredients_ids(report: Report, on: Engines, roots: dict[str, int]) -> None:
             (number,) = number_set(on.ours, item)
             peer = on.peer
             if peer is not None:
-                theirs = turns.ask("pg", peer.ids, INGREDIENTS, key_of(item))
+                theirs = turns.ask("pg", peer.about, INGREDIENTS, item)
                 report.agree(f"ingredients of {item}, {NAME}", found, set(theirs))
             inputs = turns.ask("nx", ancestors, on.memory, number)
             report.agree(f"ingredients of {item}, networkx", found - {number}, inputs)
@@ -125,7 +125,7 @@ def warm(on: Engines, item: str) -> None:
         if on.peer is not None:
             for statement in (INGREDIENTS, AS_OF):
                 on.peer.ids(statement, key_of(item, INF >> 8))
-            on.peer.graph(key_of(item))
+            on.peer.graph(item)
 
 
 def ingredients_graph(report: Report, on: Engines, roots: dict[str, int]) -> None:
@@ -138,7 +138,7 @@ def ingredients_graph(report: Report, on: Engines, roots: dict[str, int]) -> Non
             found = turns.ask("ours", graph, on.ours, question)
             peer = on.peer
             if peer is not None:
-                theirs = turns.ask("pg", peer.graph, key_of(item))
+                theirs = turns.ask("pg", peer.graph, item)
                 report.agree(f"graph of {item}", plain_graph(found), plain_graph(theirs))
         turns.rows(
             report,
@@ -160,7 +160,7 @@ def as_of(report: Report, on: Engines, roots: dict[str, int]) -> None:
             turns.ask("live", our_ids, on.ours, item)
             peer = on.peer
             if peer is not None:
-                theirs = turns.ask("pg", peer.ids, AS_OF, key_of(item, at))
+                theirs = turns.ask("pg", peer.about, AS_OF, item, at)
                 report.agree(f"ingredients of {item} as of {at}", found, set(theirs))
         turns.rows(
             report,
@@ -187,7 +187,7 @@ def where_used(report: Report, on: Engines, turns_each: int) -> None:
         count = len(found)
         peer = on.peer
         if peer is not None:
-            theirs = turns.ask("pg", peer.ids, WHERE_USED, key_of(hot))
+            theirs = turns.ask("pg", peer.about, WHERE_USED, hot)
             report.agree(f"where {hot} is, {NAME}", found, set(theirs))
         outputs = turns.ask("nx", descendants, on.memory, number)
         report.agree(f"where {hot} is, networkx", found - {number}, outputs)

@@ -6,6 +6,7 @@ The real server process (`tracenode run`) over a file in which one lot went into
 node-opcua recalls the lot, page by page of 2,000 (asyncua, where the packages of tests/node are
 not installed). Meanwhile, and before, four other clients each call CheckItem and read a variable
 twenty times a second: their answer times are compared. The pages are compared with what went in.
+It is done twice: answered by a reading process (`[store] reading_processes`), and by the server.
 
 Exit codes: see _rows.py.
 """
@@ -46,6 +47,8 @@ OTHERS: Final = 4
 PAUSE_S: Final = 0.05
 IDLE_S: Final = 8.0
 ROUNDS: Final = 5
+BY: Final = {"beside": 1, "in the server": 0}
+"""Who answers, and the reading processes of the server."""
 LOT: Final = "lot:STEEL:HOT"
 STATION: Final = '[[stations]]\nid = "OP10"\npath = "Plant1/Hall1/Line1"\n'
 SCRIPTS: Final = Path(__file__).resolve().parent.parent / "tests" / "node"
@@ -168,7 +171,7 @@ class Others:
         return found
 
 
-async def measure(report: Report, endpoint: str, units: int) -> None:
+async def measure(report: Report, endpoint: str, units: int, by: str) -> None:
     others = Others()
     tasks = [asyncio.create_task(others.one(endpoint, number)) for number in range(OTHERS)]
     try:
@@ -182,20 +185,20 @@ async def measure(report: Report, endpoint: str, units: int) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    report.section(f"recall of {units:,} units over OPC UA, by {found[0]['client']}")
+    report.section(f"{by}: recall of {units:,} units over OPC UA, to {found[0]['client']}")
     for seen in found:
         report.agree("affected", seen["affected"], units)
         report.agree("items that came", (seen["items"], seen["different"]), (units, units))
         report.agree("first and last", (seen["first"], seen["last"]), (unit(0), unit(units - 1)))
     times = [seen["recalledMs"] for seen in found]
-    report.add("the recall and its first page, p50", percentile(times, 0.5), unit="ms")
+    report.add(f"{by}: the recall and its first page, p50", percentile(times, 0.5), unit="ms")
     all_of_it = [seen["allMs"] for seen in found]
-    report.add(f"all {found[0]['pages']} pages, p50", percentile(all_of_it, 0.5), unit="ms")
-    report.section(f"{OTHERS} other clients meanwhile, beside themselves before")
+    report.add(f"{by}: all {found[0]['pages']} pages, p50", percentile(all_of_it, 0.5), unit="ms")
+    report.section(f"{by}: {OTHERS} other clients meanwhile, beside themselves before")
     for name, now, before in (("CheckItem", busy[0], idle[0]), ("read", busy[1], idle[1])):
         for share in (0.5, 0.99):
             report.add(
-                f"{name} p{share * 100:.0f}, {len(now):,} and {len(before):,} of them",
+                f"{by}: {name} p{share * 100:.0f}, {len(now):,} and {len(before):,} of them",
                 percentile(now, share),
                 percentile(before, share),
                 unit="ms",
@@ -210,8 +213,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with scratch(options) as folder:
         database = folder / "recall.db"
         fill(database, events(units))
-        with served(folder, database, STATION) as server:
-            asyncio.run(measure(report, server.endpoint, units))
+        for by, processes in BY.items():
+            with served(
+                folder, database, STATION, store=f"reading_processes = {processes}"
+            ) as server:
+                asyncio.run(measure(report, server.endpoint, units, by))
     return report.finish()
 
 

@@ -3,10 +3,11 @@
     python run.py bench store [--quick] [--json FILE]
 
 Ingest is what stations book for a unit (register twice, start, assemble, consume, complete), by 1,
-10 and 100 concurrent callers through `Trace.record`, each waiting for its receipt; the peer books
-the same events on PostgreSQL with the same columns, checks and indexes (see _postgres.py). Ours and
-the peer take turns; the numbers are medians of the turns. At the end both are compared: journal
-entries by type, edges, states.
+10 and 100 concurrent callers through `Trace.record`, each waiting for its receipt. The peer books
+the same events on PostgreSQL and keeps all that ours keeps for them (_ingest_whole.py); beside it
+stands one that is spared half of that (_postgres_booking.py says what). All take turns; the numbers
+are medians of the turns. At the end the databases are compared: journal entries by type, edges,
+states, and with the whole peer visits, stock and counters too; its hash chain is checked.
 
 Exit codes: see _rows.py.
 """
@@ -16,9 +17,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from benchmarks import _postgres
@@ -28,10 +30,12 @@ from benchmarks._ingest import (
     connection_each,
     grouped,
     prepare_peer,
+    run_loop,
     write_names,
 )
+from benchmarks._ingest_whole import Peers, broken_link, peers, prepare_whole, whole
 from benchmarks._mix import EVENTS_PER_UNIT, beginning, line_events, unit_events
-from benchmarks._postgres import NAME, Connection, peer_schema
+from benchmarks._postgres import NAME, Connection, processor_s
 from benchmarks._rows import Options, Report, arguments, clocked, median, percentile, scratch
 from benchmarks._served import Usage, used
 from tracenode.models.events import TraceEvent
@@ -39,10 +43,13 @@ from tracenode.models.receipts import Requester
 from tracenode.server.store.file.database import connect_reader
 from tracenode.server.store.file.rebuild import rebuild
 from tracenode.server.store.file.verify import verify
+from tracenode.server.store.schema import INF
 from tracenode.server.trace import Trace
 
 CALLERS = {1: ">=1.8", 10: ">=1.5", 100: ">=1.6"}
 """Concurrent callers, and the target of events a second against PostgreSQL."""
+SPARED_NAME = f"{NAME}, spared"
+"""The peer that keeps and checks less: see _postgres_booking.py."""
 UNITS = 100_000
 """Finished units in the big file; each has a part that is a unit too."""
 QUICK_UNITS = 3_000
@@ -72,14 +79,29 @@ class Side:
     calls: list[float] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
     """Calls of each turn."""
+    costs: list[float] = field(default_factory=list)
+    """Microseconds of processor time for an event in each turn, of all processes that took part."""
 
     def forget_first(self) -> None:
         """Leave out the first turn."""
-        del self.rates[:1], self.calls[: sum(self.turns[:1])], self.turns[:1]
+        del self.rates[:1], self.costs[:1], self.calls[: sum(self.turns[:1])], self.turns[:1]
 
 
-async def turn(side: Side, book: Book, callers: int, first: int, units: int) -> None:
-    """Book so many units by so many callers."""
+def no_other() -> float:
+    """The processor time of no other process."""
+    return 0.0
+
+
+async def turn(  # noqa: PLR0917
+    side: Side,
+    book: Book,
+    callers: int,
+    first: int,
+    units: int,
+    others: Callable[[], float] = no_other,
+) -> None:
+    """Book so many units by so many callers; `others` tells the processor time, in seconds, of the
+    processes that book for this one."""
     work = [
         [(n, unit_events(n)) for n in range(first + c, first + units, callers)]
         for c in range(callers)
@@ -92,9 +114,12 @@ async def turn(side: Side, book: Book, callers: int, first: int, units: int) -> 
                 await book(event, f"{number}-{place}")
                 side.calls.append((time.perf_counter_ns() - begun) / 1000)
 
+    spent = time.process_time() + others()
     begun = time.perf_counter()
     await asyncio.gather(*(caller(mine) for mine in work))
     side.turns.append(units * EVENTS_PER_UNIT)
+    cost = time.process_time() + others() - spent
+    side.costs.append(cost * 1e6 / (units * EVENTS_PER_UNIT))
     side.rates.append(units * EVENTS_PER_UNIT / (time.perf_counter() - begun))
 
 
@@ -111,48 +136,86 @@ class Ours:
             raise AssertionError(f"refused: {receipt.text}")
 
 
-async def ingest(
-    report: Report, sizes: Sizes, path: Path, peer: tuple[Connection, str] | None
-) -> None:
-    """Book on both sides in turns, for each number of callers."""
+@dataclass(frozen=True, slots=True)
+class Race:
+    """What each side did for one number of callers. `each` and `groups` are the two ways of the
+    spared peer."""
+
+    mine: Side = field(default_factory=Side)
+    kept: Side = field(default_factory=Side)
+    each: Side = field(default_factory=Side)
+    groups: Side = field(default_factory=Side)
+
+    @property
+    def spared(self) -> Side:
+        """The better way of the spared peer."""
+        return max((self.each, self.groups), key=lambda side: median(side.rates or [0.0]))
+
+
+async def ingest(report: Report, sizes: Sizes, path: Path, peer: Peers | None) -> None:
+    """Book on all sides in turns, for each number of callers."""
     first = 0
     with Trace.open(path, site=SITE, create=True) as trace:
         ours = Ours(trace)
         for number, event in enumerate(beginning()):
             await ours.book(event, f"begin-{number}")
+        keeper = None
         if peer is not None:
-            prepare_peer(peer[0], beginning())
+            prepare_peer(peer.spared[0], beginning())
+            keeper = prepare_whole(peer.whole[0], beginning())
         for callers, target in CALLERS.items():
-            mine, each, groups = Side(), Side(), Side()
+            race = Race()
             async with AsyncExitStack() as stack:
                 ways: list[tuple[Side, BookingPeer]] = []
-                if peer is not None:
+                if peer is not None and keeper is not None:
+                    await stack.enter_async_context(whole(keeper, peer.whole[1]))
                     for side, opened in (
-                        (each, connection_each(peer[1], callers)),
-                        (groups, grouped(peer[1], callers)),
+                        (race.each, connection_each(peer.spared[1], callers)),
+                        (race.groups, grouped(peer.spared[1], callers)),
                     ):
                         ways.append((side, await stack.enter_async_context(opened)))
                 # A first turn that does not count: plans are made, caches filled.
                 for units in (4 * callers, *[sizes.units[callers]] * sizes.rounds):
-                    await turn(mine, ours.book, callers, first, units)
-                    # Half of the units each way, so that both databases hold the same.
+                    await turn(race.mine, ours.book, callers, first, units)
+                    if keeper is not None:
+                        await turn(race.kept, keeper.book, callers, first, units, processor_s)
+                    # Half of the units each way, so that all databases hold the same.
                     for place, (side, other) in enumerate(ways):
                         share = units // 2
-                        await turn(side, other.book, callers, first + place * share, share)
+                        begin = first + place * share
+                        await turn(side, other.book, callers, begin, share, processor_s)
                     first += units
-            for side in (mine, each, groups):
-                side.forget_first()
-            best = max((each, groups), key=lambda side: median(side.rates or [0.0]))
-            compare_ingest(report, callers, target, mine, best if peer is not None else None)
-            if peer is not None:
-                way = "a connection each" if best is each else "grouped commits"
-                report.note(
-                    f"{callers} caller(s), {NAME}: {median(each.rates):,.0f} events/s with a "
-                    f"connection each, {median(groups.rates):,.0f} grouped; taken: {way}"
-                )
+            tell_race(report, callers, target, race, missing=peer is None)
     if peer is not None:
-        write_names(peer[0])
-        compare_contents(report, path, peer[0])
+        for connection, _ in peer:
+            write_names(connection)
+            compare_contents(report, path, connection)
+        compare_kept(report, path, peer.whole[0])
+
+
+def tell_race(report: Report, callers: int, target: str, race: Race, *, missing: bool) -> None:
+    for side in (race.mine, race.kept, race.each, race.groups):
+        side.forget_first()
+    compare_ingest(report, callers, target, race.mine, None if missing else race.kept)
+    if missing:
+        return
+    for name, side in ((NAME, race.kept), (SPARED_NAME, race.spared)):
+        report.add(
+            f"processor time of an event, {callers} caller(s) vs {name}",
+            median(race.mine.costs),
+            median(side.costs),
+            unit="us",
+        )
+    report.add(
+        f"durable events, {callers} caller(s) vs {SPARED_NAME}",
+        median(race.mine.rates),
+        median(race.spared.rates),
+        unit="1/s",
+    )
+    report.note(
+        f"{callers} caller(s), {SPARED_NAME}: {median(race.each.rates):,.0f} events/s with a"
+        f" connection each, {median(race.groups.rates):,.0f} grouped; the better one is taken"
+    )
 
 
 def compare_ingest(
@@ -192,6 +255,36 @@ def compare_contents(report: Report, path: Path, peer: Connection) -> None:
         for what, query in (("entries", _TYPES), ("edges", _EDGES), ("states", _STATES)):
             theirs = set(peer.execute(query.encode()).fetchall())
             report.agree(what, set(ours.execute(query).fetchall()), theirs)
+
+
+_KEPT = {
+    "visits": """SELECT i.text, s.name, v.until < {inf} FROM visit v JOIN item i ON i.id = v.item
+JOIN station s ON s.id = v.station""",
+    "counters of stations": """SELECT s.name, n.ok, n.nok FROM station_now n
+JOIN station s ON s.id = n.station""",
+    "stock": """SELECT i.text, k.dimension, k.come, k.gone, k.unknown, k.taken FROM stock k
+JOIN item i ON i.id = k.item""",
+    "touched": "SELECT i.text, count(*) FROM touch t JOIN item i ON i.id = t.item GROUP BY i.text",
+}
+
+
+def compare_kept(report: Report, path: Path, peer: Connection) -> None:
+    """Compare what the whole peer keeps besides, and check its chain and its sequence."""
+
+    def plain(rows: Iterable[tuple[object, ...]]) -> set[tuple[object, ...]]:
+        return {
+            tuple(Decimal(str(v)) if n in (2, 3) else v for n, v in enumerate(row)) for row in rows
+        }
+
+    with closing(connect_reader(path)) as ours:
+        for what, query in _KEPT.items():
+            sql = query.format(inf=INF)
+            mine, theirs = ours.execute(sql).fetchall(), peer.execute(sql.encode()).fetchall()
+            if what == "stock":
+                report.agree(what, plain(mine), plain(theirs))
+            else:
+                report.agree(what, {(*row,) for row in mine}, {(*row,) for row in theirs})
+    report.agree("first broken link of the peer's chain", broken_link(peer), 0)
 
 
 def disk(report: Report, path: Path, peer: Connection | None) -> None:
@@ -286,12 +379,12 @@ def measure(report: Report, options: Options, folder: Path) -> None:
     report.section("Durable ingest")
     if why := _postgres.missing():
         report.note(f"{NAME} is missing: {why}")
-        asyncio.run(ingest(report, sizes, path, None))
+        run_loop(ingest(report, sizes, path, None))
         disk(report, path, None)
     else:
-        with peer_schema() as peer:
-            asyncio.run(ingest(report, sizes, path, peer))
-            disk(report, path, peer[0])
+        with peers() as both:
+            run_loop(ingest(report, sizes, path, both))
+            disk(report, path, both.whole[0])
     report.section("Keeping and starting")
     keeping(report, path)
     empty, full = folder / "empty.db", folder / "full.db"

@@ -14,6 +14,12 @@ CONSUMER = ObjectType(
         Variable(Field("Acknowledged", "UInt64", "EventSequence up to which it has all.")),
         Variable(Field("Pending", "UInt64", "Records it has not acknowledged.")),
         Variable(Field("LastSeen", "UtcTime", "When it last called.")),
+        Variable(Field("Owner", "String", "Application, and its user, that registered it.")),
+        Variable(
+            Field("OldestPending", "UtcTime", "Since when the oldest of these waits; null if none.")
+        ),
+        Variable(Field("Lagging", "Boolean", "More wait, or for longer, than the site allows.")),
+        Variable(Field("StatusText", "String", "What is wrong, in words; empty if all is well.")),
     ),
 )
 
@@ -29,6 +35,7 @@ LOG = ObjectType(
         Variable(Field("OldestSequence", "UInt64", "EventSequence of the oldest one kept.")),
         Variable(Field("HeadHash", "String", "Hash of the newest journal entry, hexadecimal.")),
         Variable(Field("ConsumerCount", "UInt32", "Registered consumers."), Rule.OPTIONAL),
+        Variable(Field("LaggingConsumers", "UInt32", "Those that lag."), Rule.OPTIONAL),
         Component(
             "Consumers",
             "FolderType",
@@ -74,7 +81,7 @@ LOG = ObjectType(
         ),
         Method(
             "Replay",
-            "Send events again, marked as replayed.",
+            "Send events again, marked as replayed, to the subscriptions of the caller's session.",
             (
                 CONSUMER_ID,
                 FIRST,

@@ -129,9 +129,13 @@ DIAGNOSTICS = ObjectType(
         Variable(Field("QueueDepth", "UInt32", "Bookings that wait to be written.")),
         Variable(Field("CommitLatencyMs", "Double", "Milliseconds of the last commit.")),
         Variable(Field("DroppedCalls", "UInt64", "Calls turned away because of overload.")),
-        Variable(Field("ClockOffset", "Double", "Milliseconds the clock is off; NaN if unknown.")),
+        Variable(
+            Field("ClockOffset", "Double", "Milliseconds the clock is off; NaN if unknown."),
+            rule=Rule.OPTIONAL,
+        ),
         Variable(
             Field("Coverage", "Double", "Completed items with a complete trace, in per cent."),
+            rule=Rule.OPTIONAL,
             unit=Unit("P1", "%", "percent"),
         ),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -31,14 +32,14 @@ def postgres(psycopg: None) -> None:
 @pytest.mark.usefixtures("postgres")
 def test_ingest_ends_with_the_same_contents_as_postgresql(tmp_path: Path) -> None:
     from benchmarks import store
-    from benchmarks._postgres import peer_schema
+    from benchmarks._ingest_whole import peers
     from benchmarks._rows import Options, Report
 
     report = Report(Options(quick=True, json=None, folder=None), "ingest")
     sizes = store.Sizes(rounds=1, units=TINY, filled=10, starts=1)
-    with peer_schema() as peer:
-        asyncio.run(store.ingest(report, sizes, tmp_path / "ingest.db", peer))
-        store.disk(report, tmp_path / "ingest.db", peer[0])
+    with peers() as both:
+        asyncio.run(store.ingest(report, sizes, tmp_path / "ingest.db", both))
+        store.disk(report, tmp_path / "ingest.db", both.whole[0])
     assert report.finish() == 0
     assert all(row.peer is not None for row in report.rows)
 
@@ -119,3 +120,18 @@ def test_a_served_file_tells_start_and_memory(tmp_path: Path) -> None:
     usage = used(tmp_path / "served", tmp_path / "full.db")
     assert usage.start_s > 0
     assert usage.rss_used_mib >= usage.rss_mib * 0.9 > 0
+
+
+def test_opcua_servers_answer_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    require(Path("/proc/self/schedstat").exists(), "a system with /proc/PID/schedstat")
+    from benchmarks import _ua_scenes, opcua
+
+    monkeypatch.setattr(_ua_scenes, "SUBSCRIBERS", 2)
+    rows = "read,write,call,browse,items,data,events,secure"
+    words = ["--quick", "--only", rows, "--peers", "asyncua", "--json", str(tmp_path / "rows.json")]
+    assert opcua.main(words) == 0, capsys.readouterr().out
+    found = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
+    assert len(found) == 12
+    assert all(row["peer"] > 0 for row in found)

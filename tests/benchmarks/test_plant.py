@@ -18,7 +18,7 @@ from tracenode.server.store.writing.recording import Recorder, Request
 from tracenode.server.trace import Trace
 
 EDGES = 800
-TIMELESS = {"touch", "emitted", "type", "uom", "station", "position", "station_now"}
+TIMELESS = {"touch", "unpublished", "type", "uom", "station", "position", "station_now"}
 """Tables without event times: what is booked now has other times than what is filled in."""
 
 

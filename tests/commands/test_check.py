@@ -102,10 +102,21 @@ def test_no_file_is_3_and_names_it(tmp_path: Path) -> None:
     assert "none.toml" in said.stderr
 
 
-def test_what_this_version_does_not_do_is_refused_and_not_ignored(tmp_path: Path) -> None:
-    said = called("check", configured(tmp_path, '[site]\nid = "a"\n[opcua]\nanonymous = false\n'))
+@pytest.mark.parametrize(
+    ("line", "path", "words"),
+    [
+        ('anonymous_roles = ["Operater"]', "opcua.anonymous_roles", "roles of Observer, Operator"),
+        ('permissions = { bookin = ["Operator"] }', "opcua.permissions", "did you mean 'booking'"),
+        ('permissions = { booking = ["Admin"] }', "opcua.permissions", "roles of Observer"),
+    ],
+)
+def test_roles_and_permissions_that_there_are_not_are_refused(
+    tmp_path: Path, line: str, path: str, words: str
+) -> None:
+    said = called("check", configured(tmp_path, f'[site]\nid = "a"\n[opcua]\n{line}\n'))
     assert said.exit_code == 3
-    assert "opcua.anonymous" in said.stderr
+    assert path in said.stderr
+    assert words in said.stderr
 
 
 def test_a_device_that_is_switched_off_is_checked_and_not_counted(tmp_path: Path) -> None:
@@ -140,3 +151,20 @@ def test_read_plan_is_json_data(tmp_path: Path) -> None:
         "ok": True,
         "read_plan": {},
     }
+
+
+def test_a_model_that_is_missing_is_told_beside_every_other_fault(tmp_path: Path) -> None:
+    text = """
+[site]
+id = "plant 1"
+
+[opcua]
+companions = ["AutoID"]
+nodesets = ["own.xml"]
+"""
+    error = error_of(called("check", configured(tmp_path, text), "--json"))
+    assert [problem["path"] for problem in error["problems"]] == [
+        "site.id",
+        "opcua.nodesets[0]",
+        "opcua.companions[0]",
+    ]

@@ -149,7 +149,8 @@ def test_run_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     config.write_text(
-        f'[site]\nid = "a"\n[opcua]\nendpoint = "opc.tcp://127.0.0.1:{port}/tracenode"\n',
+        f'[site]\nid = "a"\n[opcua]\nendpoint = "opc.tcp://127.0.0.1:{port}/tracenode"\n'
+        'security = ["None"]\n',
         encoding="utf-8",
     )
     with subprocess.Popen(
@@ -180,6 +181,8 @@ def test_run_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(PROCESS_S)
+        assert server.stderr is not None
+        assert "nobody can log in" in server.stderr.read()
     assert server.returncode == 0
     assert document("status", "--db", database)["writer_pid"] is None
 

@@ -21,6 +21,7 @@ from tracenode.drivers.rfid.options import RfidOptions
 from tracenode.drivers.scanner.options import ScannerOptions
 from tracenode.drivers.telegram import Terminator
 from tracenode.models.config import (
+    ConsumersConfig,
     DeviceConfig,
     OpcUaConfig,
     SiteConfig,
@@ -29,15 +30,16 @@ from tracenode.models.config import (
     parse_config,
 )
 from tracenode.models.events import EVENT_TYPES
+from tracenode.models.nameplates import Nameplate
 from tracenode.models.readings import DeviceState, Quality, RejectReason
 from tracenode.models.status import TraceStatus
 from tracenode.server.__main__ import COMMANDS, main
 from tracenode.server.commands.common import Exit
 from tracenode.server.master_import import TABLES
 from tracenode.server.nodeset_data import node_numbers
-from tracenode.server.opcua.gateway import Handler, MethodGateway
+from tracenode.server.opcua.methods.gateway import Handler, MethodGateway
 from tracenode.server.opcua.surface.bindings import bind_methods
-from tracenode.server.trace import Trace
+from tracenode.server.opcua.surface.methods.pinning import PinMethods
 
 COMMAND_LINE = page("docs/command-line.md")
 CONFIGURATION = page("docs/configuration.md")
@@ -113,6 +115,7 @@ def test_every_column_of_an_import_is_described() -> None:
         ("## `[site]`", SiteConfig, ()),
         ("## `[store]`", StoreConfig, ()),
         ("## `[opcua]`", OpcUaConfig, ()),
+        ("## `[consumers]`", ConsumersConfig, ()),
         ("## `[[stations]]`", StationConfig, ()),
         ("## `[[devices]]`", DeviceConfig, ()),
         ('### `driver = "scanner"`', ScannerOptions, ()),
@@ -120,6 +123,7 @@ def test_every_column_of_an_import_is_described() -> None:
         ('### `driver = "modbus"`', ModbusOptions, ()),
         ('### `driver = "modbus"`', PointOptions, ()),
         ('### `driver = "modbus"`', GroupOptions, ()),
+        ("### `nameplate`", Nameplate, ()),
         ("### `mailbox`", MailboxOptions, ()),
     ],
 )
@@ -191,7 +195,10 @@ class Bound(MethodGateway):
 
 def offered() -> set[str]:
     gateway = Bound()
-    bind_methods(gateway, cast(Trace, None), parse_config('[site]\nid = "a"\n', "a"))
+    none = cast(Any, None)
+    bind_methods(
+        gateway, none, parse_config('[site]\nid = "a"\n', "a"), none, none, PinMethods(none)
+    )
     return gateway.methods
 
 

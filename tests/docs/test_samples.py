@@ -48,7 +48,7 @@ def test_the_commands_of_the_read_me_do_what_it_says(
                 said = called(*words[2:])
                 assert said.exit_code == 0, f"{line}: {said.output}"
                 ran.append(words[2])
-    assert ran == ["init", "check", "import-master", "status"]
+    assert ran == ["init", "check", "pki", "import-master", "status"]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -11,7 +11,7 @@ from tracenode.models.events import Correct, Void
 from tracenode.server.store.booking.dependants import dependants
 from tracenode.server.store.projecting.facts import Fact, entry, fact_of, record_at
 
-__all__ = ["BOXES", "ITEMS", "LOTS", "Chance"]
+__all__ = ["BOXES", "ITEMS", "LOTS", "UNITS", "Chance"]
 
 UNITS: Final = tuple(f"U{i}" for i in range(7))
 LOTS: Final = ("L0", "L1", "L2")

@@ -6,14 +6,15 @@ import asyncio
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.genealogy.chain import LONG, chain_at
 from tests.store.plant import Plant
+from tracenode.models.analysis import Impact
 from tracenode.models.answers import Ingredients, ItemDetail, RecallScope
-from tracenode.models.events import Master, Register
-from tracenode.models.receipts import Requester
 from tracenode.server.genealogy import answer
 from tracenode.server.store.reading.readers import READERS
 from tracenode.server.store.reading.snapshot import Abandoned, OutOfTime, Reading, snapshot
@@ -58,24 +59,7 @@ def test_an_answer_that_was_given_up_before_it_began_reads_nothing() -> None:
 @pytest.fixture
 def chain(tmp_path: Path) -> Path:
     """A database with pump P and a chain of 60,000 items that begins at it: a recall of seconds."""
-    path = tmp_path / "t.db"
-    with Trace.open(path, site="S", create=True) as trace:
-        for event in (
-            Master(kind="material", key="PUMP", data={"kind": "unit"}),
-            Register(item="P", material="PUMP"),
-            Register(item="Q", material="PUMP"),
-        ):
-            assert not trace.record_now(event, Requester("test")).refused
-    connection = sqlite3.connect(path)
-    connection.executescript("""
-        INSERT INTO item(type, text, gen, at, ev, last) WITH RECURSIVE t(n) AS
-          (VALUES(1) UNION ALL SELECT n+1 FROM t WHERE n<60000)
-          SELECT i.type, 'X' || n, 0, 0, 2, 0 FROM t CROSS JOIN item i WHERE i.text='P';
-        INSERT INTO edge(dst, src, ev, ord, at, kf, rel)
-          SELECT i.id, coalesce((SELECT max(id) FROM item p WHERE p.id<i.id AND p.text<>'Q'), 0),
-            2, 0, 0, 2, 1 FROM item i WHERE i.text LIKE 'X%';""")
-    connection.close()
-    return path
+    return chain_at(tmp_path / "t.db")
 
 
 def test_cancelled_questions_leave_all_threads_free(chain: Path) -> None:
@@ -117,3 +101,17 @@ def test_recalls_leave_small_questions_a_thread(chain: Path) -> None:
 
     with Trace.open(chain) as trace:
         asyncio.run(ask(trace))
+
+
+@pytest.mark.parametrize("question", [RecallScope(item="P", limit=0), Impact(item="P")])
+def test_a_count_that_does_not_end_leaves_time_to_tell_what_is_found(
+    chain: Path, question: RecallScope | Impact
+) -> None:
+    """One deadline for both, and the answer says where it was cut."""
+    with Trace.open(chain) as trace:
+        begun = time.monotonic()
+        answer = trace.ask_now(replace(question, deadline_s=0.06))
+        assert time.monotonic() - begun < 5
+        assert answer.affected < LONG
+        assert answer.statement.truncated
+        assert len(answer.statement.frontier) == 1

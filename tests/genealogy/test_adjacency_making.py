@@ -69,13 +69,14 @@ async def test_a_server_makes_it_in_another_process_and_again_when_it_is_far_beh
 _SLOWLY = """
 import pathlib, sys, time
 from tracenode.server.store.adjacency import layout, making
-read = layout._neighbours
+arrays = layout._arrays
 def slowly(*arguments):
-    found = read(*arguments)
-    print("half", flush=True)
-    time.sleep(60)
-    return found
-layout._neighbours = slowly
+    for number, numbers in enumerate(arrays(*arguments)):
+        if number == 3:
+            print("half", flush=True)
+            time.sleep(60)
+        yield numbers
+layout._arrays = slowly
 making.main(pathlib.Path(sys.argv[1]))
 """
 

@@ -173,3 +173,32 @@ def _asked(plant: Plant, question: Question) -> bytes:
         return canonical(answer(plant.connection, question))
     except UnknownItem as error:
         return str(error).encode()
+
+
+@pytest.mark.parametrize(
+    ("scope", "held", "status"),
+    [
+        ("item", set(), TraceStatus.Ok),
+        ("where_used", {"sn:CAR:C2"}, TraceStatus.ItemOnHold),
+    ],
+)
+def test_S17_what_holds_a_placeholder_holds_the_later_contents_of_its_lot(
+    scope: str, held: set[str], status: TraceStatus
+) -> None:
+    plant = Plant()
+    plant.make("CAR C1", "CAR C2", "STEEL L1", "STEEL L2")
+    plant.master("station", "OP10", unknown_items="placeholder")
+    plant.minute = 10
+    plant.ok("consume", 11, item="C1", lot="X", station="OP10")
+    plant.ok("identify", 12, placeholder="X", item="L1")
+    plant.ok("fill", 13, container="L1", lot="L2")
+    plant.ok("empty", 14, container="L1")
+    plant.ok("fill", 15, container="L1", lot="L2")
+    plant.ok("consume", 16, item="C2", lot="L1")
+    nodes = used_in(plant, "L2").nodes
+    contents = {node.item for node in nodes if node.item.startswith("lot:STEEL:L1~s")}
+    assert len(contents) == 2
+    plant.ok("hold", item="X", scope=scope, reason="odd")
+    on_hold = {node.item for node in used_in(plant, "L2").nodes if node.on_hold}
+    assert on_hold == contents | held
+    assert plant.book("start", 20, item="C2", station="OP20").status is status

@@ -45,7 +45,7 @@ def test_no_python_file_is_too_long() -> None:
     assert {str(path): n for path, n in lengths.items() if n > LONGEST} == {}
 
 
-@pytest.mark.parametrize("package", ["store", "genealogy"])
+@pytest.mark.parametrize("package", ["store", "genealogy", "answering", "opcua"])
 def test_a_package_lists_every_room(package: str) -> None:
     base = ROOT / "server" / "tracenode" / "server" / package
     for folder in (base, *(room for room in base.iterdir() if (room / "__init__.py").exists())):

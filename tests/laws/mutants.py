@@ -153,8 +153,8 @@ MUTANTS: Final = (
     Mutant(
         "S9: unknown is never nothing",
         "genealogy.totals",
-        "if total.unknown or (total.parts and dimension == _COUNT):",
-        "if total.parts and dimension == _COUNT:",
+        "        if self.unknown:\n            return {}\n",
+        "",
     ),
     Mutant(
         "S9: what is over-consumed is told",
@@ -171,8 +171,14 @@ MUTANTS: Final = (
     Mutant(
         "ADR 009: the index finds ever what the tables find",
         "genealogy.closure",
-        "ever=span is not Span.Now, limit=limit",
-        "ever=False, limit=limit",
+        "ever = span is not Span.Now",
+        "ever = False",
+    ),
+    Mutant(
+        "S7: a small walk goes down the levels that a large one does",
+        "genealogy.walk",
+        "if reached not in arrivals:",
+        "if reached not in arrivals and below < 3:",
     ),
     Mutant(
         "S18: a verdict takes away those on later steps",

@@ -25,7 +25,7 @@ __all__ = ["START", "Plant", "believed_intervals", "instant", "misremembered"]
 START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 _START_US = int(START.timestamp()) * 1_000_000
 Kind = TypeVar("Kind", bound=sqlite3.Connection)
-OF_REQUESTS = {"request", "emitted", "last_request"}
+OF_REQUESTS = {"request", "unpublished", "last_request"}
 """Tables that the recorder fills, not the projector."""
 
 

@@ -14,22 +14,27 @@ from tracenode.server.store.file import migrations, replay
 from tracenode.server.store.file.copies import backup, restore
 from tracenode.server.store.file.rebuild import dump_hash, rebuild
 from tracenode.server.store.file.verify import verify
+from tracenode.server.store.schema import SCHEMA_VERSION
 from tracenode.server.store.store import Store
 
-SCHEMA_1 = Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8")
 
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file as version 1 left it, with a few units in it."""
-    folder = tmp_path_factory.mktemp("version1")
+@pytest.fixture(scope="module", params=[1, 2])
+def first(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file as an older version left it, with a few units in it."""
+    folder = tmp_path_factory.mktemp(f"version{request.param}")
     now, path = folder / "now.db", folder / "line.db"
     fill(now, 4)
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.executescript(SCHEMA_1)
+    schema = Path(__file__).with_name(f"schema_{request.param}.sql")
+    connection.executescript(schema.read_text(encoding="utf-8"))
     connection.execute("ATTACH ? AS now", (str(now),))
+    connection.execute(
+        "INSERT INTO emitted SELECT json_extract(body, '$.es'), seq FROM now.journal"
+        " WHERE json_extract(body, '$.es') IS NOT NULL"
+    )
     for (table,) in connection.execute(
-        "SELECT name FROM main.sqlite_master WHERE type='table' AND name<>'_sqlite_migrations'"
+        "SELECT name FROM main.sqlite_master WHERE type='table'"
+        " AND name NOT IN ('_sqlite_migrations', 'emitted')"
     ).fetchall():
         columns = ", ".join(
             name for (name,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')")
@@ -60,9 +65,7 @@ def dump_of(path: Path) -> str:
     return found
 
 
-def test_a_file_of_version_1_gets_its_tables_anew(
-    old: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_older_file_gets_its_tables_anew(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "_STRETCH", 10)
     before = journal_of(old)
     told: list[int] = []
@@ -95,11 +98,11 @@ def test_an_upgrade_that_is_broken_off_leaves_the_file_as_it_was(old: Path) -> N
     with pytest.raises(PowerLoss):
         Store.open(old, progress=lost)
     connection = sqlite3.connect(old)
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    assert version < SCHEMA_VERSION
     assert connection.execute("SELECT count(*) FROM life").fetchone() != (0,)
-    assert connection.execute("SELECT name FROM _sqlite_migrations").fetchall() == [
-        ("0001_first_schema",)
-    ]
+    names = [name for (name,) in connection.execute("SELECT name FROM _sqlite_migrations")]
+    assert names == list(migrations.STEPS)[:version]
     connection.close()
     Store.open(old).close()
     assert verify(old, deep=True).whole
@@ -126,4 +129,8 @@ def test_an_older_file_is_refused_to_readers_and_can_be_copied(old: Path, tmp_pa
 
 
 def test_the_steps_are_never_renamed() -> None:
-    assert list(migrations.STEPS) == ["0001_first_schema", "0002_contents_and_mounts"]
+    assert list(migrations.STEPS) == [
+        "0001_first_schema",
+        "0002_contents_and_mounts",
+        "0003_fewer_rows_an_event",
+    ]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from tracenode.models.errors import DriverError
+from tracenode.models.device_errors import DriverError
 
 __all__ = ["together"]
 

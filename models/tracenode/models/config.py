@@ -12,17 +12,28 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from tracenode.models.channels import (
+    CURRENT,
+    EXAMPLE_URL,
+    EndpointUrl,
+    HostName,
+    ReachableUrl,
+    SecurityName,
+)
 from tracenode.models.errors import BadSetting, ConfigError, ConfigProblem
 from tracenode.models.faults import expected_of
+from tracenode.models.nameplates import Nameplate
+from tracenode.models.permissions import Permissions
+from tracenode.models.roles import Role, roles_of
 
 __all__ = [
     "DEFAULT_ENDPOINT",
     "Config",
+    "ConsumersConfig",
     "DeviceConfig",
     "OpcUaConfig",
     "SiteConfig",
@@ -33,7 +44,7 @@ __all__ = [
     "sound_devices",
 ]
 
-DEFAULT_ENDPOINT: Final = "opc.tcp://127.0.0.1:4840/tracenode"
+DEFAULT_ENDPOINT: Final = EXAMPLE_URL
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
 """A configuration key: it becomes part of NodeIds, so it never changes while clients know it."""
@@ -56,26 +67,81 @@ class StoreConfig(Section):
     path: str = Field(default="tracenode.db", min_length=1)
     local_disk: bool = True
     """False on network or removable disks: no memory mapping there."""
+    reading_processes: int = Field(default=1, ge=0, le=8)
+    """How many processes answer questions about much of the store; 0: the server does."""
 
 
 class OpcUaConfig(Section):
     """The OPC UA server."""
 
-    endpoint: str = DEFAULT_ENDPOINT
-    anonymous: bool = True
+    endpoint: EndpointUrl = DEFAULT_ENDPOINT
+    endpoint_urls: tuple[ReachableUrl, ...] = ()
+    """By which clients reach the server, where that is not `endpoint`: behind NAT, say."""
+    aliases: tuple[HostName, ...] = ()
+    """Further host names and addresses of the server, for its certificate and for discovery."""
+    application_uri: str = Field(default="", max_length=500, pattern=r"^([A-Za-z][\w+.-]*:\S+)?$")
+    """In the certificate, too; urn:tracenode:SITE where empty."""
+    security: tuple[SecurityName, ...] = Field(default=CURRENT, min_length=1)
+    pki: str = Field(default="pki", min_length=1)
+    """The folder of certificates; relative to the configuration file."""
+    anonymous: bool = False
+    """Whether clients come in without a user; then they have `anonymous_roles`."""
+    anonymous_roles: tuple[str, ...] = ("Observer",)
+    users: str = Field(default="users.json", min_length=1)
+    """The file of users; relative to the configuration file, as the two after it."""
+    users_pki: str = Field(default="users-pki", min_length=1)
+    """The folder of certificates that users may show: trusted, issuers and revocation lists."""
+    audit: str = "audit"
+    """The folder of the audit trail; empty for none."""
+    audit_mb: int = Field(default=64, ge=1, le=100_000)
+    """Megabytes that the audit trail may take; its oldest entries go first."""
+    permissions: dict[str, tuple[str, ...]] = {}
+    """Roles by group or method, in place of the table of `models.permissions`."""
     refusal_status_code: Literal["Good", "Uncertain"] = "Good"
+    fast_lane: bool = True
+    """Whether what is asked most is answered from bytes; the answers are the same without."""
+    companions: tuple[Literal["DI", "AutoID"], ...] = ()
+    """Companion models that come with the product; their order gives their namespace indexes."""
+    nodesets: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """NodeSet2 files of the plant, loaded too; relative to the configuration file."""
 
-    @field_validator("endpoint")
+    @property
+    def anonymous_role(self) -> Role | None:
+        """The roles of who gives no name; None where nobody gets in so."""
+        return roles_of(self.anonymous_roles) if self.anonymous else None
+
+    @property
+    def permission_table(self) -> Permissions:
+        """Who may do what."""
+        return Permissions({name: roles_of(roles) for name, roles in self.permissions.items()})
+
+    @field_validator("anonymous_roles")
     @classmethod
-    def _is_endpoint(cls, endpoint: str) -> str:
-        parts = urlsplit(endpoint)
-        try:
-            port = parts.port
-        except ValueError:
-            port = None
-        if parts.scheme != "opc.tcp" or not parts.hostname or port is None:
-            raise ValueError(f"an address such as {DEFAULT_ENDPOINT}")
-        return endpoint
+    def _are_roles(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
+        roles_of(roles)
+        return roles
+
+    @field_validator("permissions")
+    @classmethod
+    def _are_permissions(cls, given: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        Permissions({name: roles_of(roles) for name, roles in given.items()})
+        return given
+
+
+class ConsumersConfig(Section):
+    """When a registered consumer of the log counts as lagging: past either."""
+
+    lag_records: int = Field(default=100_000, ge=1)
+    """Records it has not acknowledged."""
+    lag_hours: float = Field(default=24.0, gt=0, le=8784)
+    """How long the oldest of them waits."""
+
+
+class AlarmsConfig(Section):
+    """When an alarm is raised."""
+
+    disk_low_mb: int = Field(default=1_000, ge=0, le=100_000_000)
+    """Free megabytes on the disk of the database below which somebody must know; 0: never."""
 
 
 class StationConfig(Section):
@@ -90,6 +156,8 @@ class StationConfig(Section):
     name: str = ""
     step: str = ""
     """Process step; the station's id where empty."""
+    variable_mailbox: bool = True
+    """Whether it has the mailbox of variables, for clients that can't call methods."""
     on_scan: Literal["observe", "start"] = "observe"
     """What a good scan of the station's readers books: that it was read, or a check-in."""
     positions: dict[int, str] = {}
@@ -119,6 +187,8 @@ class DeviceConfig(BaseModel):
     station: str = ""
     enabled: bool = True
     stale_after_s: float = Field(default=10.0, gt=0, le=3600)
+    nameplate: Nameplate = Nameplate()
+    """What stands on it."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -131,6 +201,8 @@ class Config(Section):
     site: SiteConfig
     store: StoreConfig = StoreConfig()
     opcua: OpcUaConfig = OpcUaConfig()
+    consumers: ConsumersConfig = ConsumersConfig()
+    alarms: AlarmsConfig = AlarmsConfig()
     stations: tuple[StationConfig, ...] = ()
     devices: tuple[DeviceConfig, ...] = ()
     profiles: dict[str, dict[str, Any]] = {}

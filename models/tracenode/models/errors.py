@@ -11,15 +11,17 @@ TracenodeError
 │  ├─ UnitMismatch, MalformedRequest, HasDependants, RequestConflict
 │  ├─ NotAuthorized
 │  └─ the refusals of the interlock and of stock, in `models.interlock`
-├─ DriverError            a device or its link; the supervisor tries again
+├─ DriverError            a device or its link, in `device_errors`; the supervisor tries again
 │  ├─ LinkLost            the connection is gone or could not be made
 │  ├─ NoAnswer            a time-out: the outcome is unknown
 │  ├─ BadTelegram         bytes that are no valid telegram
 │  │  └─ BadCode          a telegram whose text is no valid code
 │  └─ DeviceException     the device answered with an error of its own
+├─ TooManyQuestions       a question was not begun; ask it later
 └─ StoreError             the database
    ├─ SqliteTooOld, SchemaMismatch, DamagedDatabase
    ├─ StoreLocked         another process writes
+   ├─ ReadingProcessLost  a question has no answer; ask it again
    └─ JournalDown         nothing is acknowledged any more
 """
 
@@ -33,33 +35,29 @@ from tracenode.models.status import TraceStatus
 
 __all__ = [
     "AmbiguousItem",
-    "BadCode",
     "BadSetting",
-    "BadTelegram",
     "ConfigError",
     "ConfigProblem",
     "DamagedDatabase",
-    "DeviceException",
-    "DriverError",
     "DuplicateIdentifier",
     "HasDependants",
     "InvalidIdentifier",
     "ItemOnHold",
     "ItemScrapped",
     "JournalDown",
-    "LinkLost",
     "MalformedRequest",
-    "NoAnswer",
     "NotAuthorized",
     "NotStarted",
     "PartAlreadyInstalled",
     "PartMissing",
+    "ReadingProcessLost",
     "RequestConflict",
     "SchemaMismatch",
     "SqliteTooOld",
     "StationBusy",
     "StoreError",
     "StoreLocked",
+    "TooManyQuestions",
     "TraceError",
     "TracenodeError",
     "UnitMismatch",
@@ -322,45 +320,17 @@ class NotAuthorized(TraceError):
         super().__init__(f"{user} may not {action}")
 
 
-# ------------------------------------------------------------------ devices
-class DriverError(TracenodeError):
-    """A device or its link failed; the supervisor tries again after a pause."""
+# ------------------------------------------------------------------ questions
+class TooManyQuestions(TracenodeError):
+    """More questions about much of the store wait than would be answered in time; this one was not
+    begun."""
 
-
-class LinkLost(DriverError):
-    """The connection is gone or could not be made."""
-
-    def __init__(self, link: str, reason: str) -> None:
-        self.link, self.reason = link, reason
-        super().__init__(f"{link}: {reason}")
-
-
-class NoAnswer(DriverError):
-    """No answer within the time allowed. The outcome is unknown, not 'no'."""
-
-    def __init__(self, device: str, seconds: float) -> None:
-        self.device, self.seconds = device, seconds
-        super().__init__(f"{device}: no answer within {seconds:g} s")
-
-
-class BadTelegram(DriverError):
-    """Bytes that are no valid telegram of this protocol."""
-
-    def __init__(self, expected: str, found: str) -> None:
-        self.expected, self.found = expected, found
-        super().__init__(f"expected {expected}, found {found}")
-
-
-class BadCode(BadTelegram):
-    """The text arrived whole but is no valid code: check digit, structure, missing separator."""
-
-
-class DeviceException(DriverError):
-    """The device answered with an error of its own (Modbus exception code, reader error)."""
-
-    def __init__(self, device: str, code: int, meaning: str) -> None:
-        self.device, self.code, self.meaning = device, code, meaning
-        super().__init__(f"{device}: exception {code} ({meaning})")
+    def __init__(self, waiting: int, waited_s: float) -> None:
+        self.waiting, self.waited_s = waiting, waited_s
+        super().__init__(
+            f"too many questions about much of the store: {waiting} wait, this one was not begun"
+            f" within {waited_s:g} s; ask it later"
+        )
 
 
 # ------------------------------------------------------------------ store
@@ -394,3 +364,12 @@ class StoreLocked(StoreError):
 
 class JournalDown(StoreError):
     """The journal can't be written; nothing is acknowledged until it can."""
+
+
+class ReadingProcessLost(StoreError):
+    """The process that was to answer a question ended. Nothing is lost but the answer: asked again,
+    another process answers."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the reading process gave no answer: {reason}")

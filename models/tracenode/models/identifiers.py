@@ -102,7 +102,9 @@ def _encode(text: str, reserved: dict[str, str]) -> str:
 
 def public_id(scheme: str, part: str, text: str, generation: int, state: int) -> str:
     """Return the `str` of an Identity, without one being made: for answers of many items."""
-    public = f"{scheme}:{_encode(part, _PART_RESERVED)}:{_encode(text, _TEXT_RESERVED)}"
+    public = f"{scheme}:{part}:{text}"
+    if "%" in public or "~" in public or public.count(":") != 2:
+        public = f"{scheme}:{_encode(part, _PART_RESERVED)}:{_encode(text, _TEXT_RESERVED)}"
     if generation:
         public = f"{public}~{generation}"
     return f"{public}~s{state}" if state else public

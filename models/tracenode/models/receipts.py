@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracenode.models.events import TraceEvent
 from tracenode.models.status import TraceStatus
@@ -21,8 +21,7 @@ class Requester:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The stored answer to a booking. It exists only after the commit is synced (SEMANTICS S20).
 
     A refusal is a receipt with `status >= 100`; it booked nothing, was journaled, and replays as

@@ -9,10 +9,12 @@ from tracenode.server.commands.common import Tracenode
 __all__ = ["main"]
 
 COMMANDS = {
+    "audit": "audit:audit",
     "backup": "keeping:backup",
     "bom": "analyses:bom",
     "causes": "analyses:causes",
     "check": "serving:check",
+    "consumers": "consuming:consumers",
     "coverage": "analyses:coverage",
     "demo": "demo:demo",
     "export-nodeset": "keeping:export_nodeset",
@@ -24,6 +26,7 @@ COMMANDS = {
     "init": "keeping:init",
     "mass-balance": "analyses:mass_balance",
     "path": "analyses:path",
+    "pki": "pki:pki",
     "rebuild": "keeping:rebuild",
     "recall": "asking:recall",
     "recall-drill": "drill:recall_drill",
@@ -31,6 +34,7 @@ COMMANDS = {
     "restore": "keeping:restore",
     "run": "serving:run",
     "status": "keeping:status",
+    "user": "user:user",
     "verify": "keeping:verify",
     "where-used": "asking:where_used",
     "window": "analyses:window",

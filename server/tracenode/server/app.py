@@ -17,6 +17,8 @@ from tracenode.models.errors import JournalDown
 from tracenode.server.configuration import Line, make_drivers
 from tracenode.server.intake import Intake
 from tracenode.server.opcua.core import ServerOptions, TraceServer
+from tracenode.server.opcua.nodesets import try_models
+from tracenode.server.opcua.security.front import FrontOptions
 from tracenode.server.opcua.surface import Surface
 from tracenode.server.review import Review
 from tracenode.server.trace import Trace
@@ -41,8 +43,10 @@ def run(line: Line, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `announce` gets the endpoint once clients can connect.
 
     Raises:
+        ConfigError: nodesets of the plant that do not load.
         StoreError: the database can't be used, or could not be written for GIVE_UP_S.
     """
+    try_models(line)
     if sys.platform == "win32":
         asyncio.run(serve(line, announce))
         return
@@ -62,23 +66,54 @@ async def serve(line: Line, announce: Callable[[str], None]) -> None:
             create=True,
             mmap=config.store.local_disk,
             progress=_tell_upgrade,
+            reading_processes=config.store.reading_processes,
         ) as trace,
         stop_signals() as stopping,
     ):
-        server = TraceServer(ServerOptions(config.site.id, config.opcua.endpoint))
+        server = TraceServer(_options(line))
         await server.open()
         drivers = make_drivers(config, str(line.path), trace)
-        surface = Surface(server, trace, config, {d.device: d.points for d in drivers})
+        points = {driver.device: driver.points for driver in drivers}
+        surface = Surface(server, trace, config, points, line.plan)
         await surface.build()
         await server.start()
+        if not server.lets_in:
+            log.warning(
+                "nobody can log in: there is no user in %s (tracenode user add), and"
+                " opcua.anonymous is false",
+                config.opcua.users,
+            )
         announce(server.endpoint)
         try:
+            await asyncio.to_thread(trace.start_reading)
             intake = _intake(config, trace, surface)
             supervisor = _supervisor(config, drivers, intake, surface)
             await _run(trace, intake, supervisor, drivers, surface, stopping)
         finally:
             await surface.close()
             await server.stop()
+
+
+def _options(line: Line) -> ServerOptions:
+    folder, opcua = line.path.parent, line.config.opcua
+    return ServerOptions(
+        line.config.site.id,
+        opcua.endpoint,
+        application_uri=opcua.application_uri,
+        front=FrontOptions(
+            security=opcua.security,
+            pki=folder / opcua.pki,
+            urls=opcua.endpoint_urls,
+            aliases=opcua.aliases,
+        ),
+        anonymous=opcua.anonymous_role,
+        users=folder / opcua.users,
+        users_pki=folder / opcua.users_pki,
+        permissions=opcua.permission_table,
+        audit=folder / opcua.audit if opcua.audit else None,
+        audit_bytes=opcua.audit_mb * 1_000_000,
+        fast_lane=opcua.fast_lane,
+    )
 
 
 def _tell_upgrade(position: int) -> None:

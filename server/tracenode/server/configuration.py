@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from tracenode.drivers.driver import Driver
 from tracenode.drivers.registry import Drivers
 from tracenode.models.config import (
     Config,
     DeviceConfig,
+    OpcUaConfig,
     StationConfig,
     parse_config,
     sound_devices,
 )
 from tracenode.models.errors import ConfigError, ConfigProblem
+from tracenode.server.companions.planning import NO_MODELS, Plan, plan_of
 
 if TYPE_CHECKING:
     from tracenode.drivers.mailbox.station import Booker
@@ -31,6 +36,8 @@ class Line:
     path: Path
     config: Config
     drivers: Sequence[Driver]
+    plan: Plan = NO_MODELS
+    """Information models beside ours."""
 
     @property
     def database(self) -> Path:
@@ -42,7 +49,8 @@ class Line:
 
 
 def load(path: Path) -> Line:
-    """Read and check a configuration file, drivers' keys included; touches no hardware.
+    """Read and check a configuration file, drivers' keys and nodesets included; touches no
+    hardware.
 
     Raises:
         ConfigError: every fault.
@@ -55,12 +63,16 @@ def load(path: Path) -> Line:
     try:
         config = parse_config(text, str(path))
     except ConfigError as error:
-        raise ConfigError(str(path), [*error.problems, *_further(text, error)]) from error
-    problems = list(_not_there_yet(config))
+        further = [*_further(text, error), *_misfits(text, path.parent)]
+        raise ConfigError(str(path), [*error.problems, *further]) from error
+    problems: list[ConfigProblem] = []
     drivers = _made(config.stations, enumerate(config.devices), None, problems)
+    opcua = config.opcua
+    plan, misfits = plan_of(opcua.companions, opcua.nodesets, path.parent, config.site.id)
+    problems += misfits
     if problems:
         raise ConfigError(str(path), problems)
-    return Line(path, config, drivers)
+    return Line(path, config, drivers, plan)
 
 
 def make_drivers(config: Config, source: str, booker: Booker | None) -> list[Driver]:
@@ -95,6 +107,16 @@ def _made(
     return drivers
 
 
+def _misfits(text: str, folder: Path) -> list[ConfigProblem]:
+    """Return what is wrong with the models of a file that is wrong elsewhere."""
+    try:
+        data = tomllib.loads(text)
+        opcua = OpcUaConfig.model_validate(data.get("opcua", {}))
+    except (tomllib.TOMLDecodeError, ValidationError):
+        return []
+    return plan_of(opcua.companions, opcua.nodesets, folder, "")[1]
+
+
 def _further(text: str, found: ConfigError) -> Iterator[ConfigProblem]:
     """Yield the faults that drivers find in a file that is wrong elsewhere too, each place once."""
     stations, devices = sound_devices(text)
@@ -106,11 +128,3 @@ def _further(text: str, found: ConfigError) -> Iterator[ConfigProblem]:
     for problem in problems:
         if problem.path not in told and not (faulty and problem.path.endswith(".station")):
             yield problem
-
-
-def _not_there_yet(config: Config) -> Iterator[ConfigProblem]:
-    """Yield what can be asked for and would be silently not done: docs/limits.md."""
-    if not config.opcua.anonymous:
-        yield ConfigProblem(
-            "opcua.anonymous", "false", "true: this version has no users, see docs/limits.md"
-        )

@@ -7,6 +7,7 @@ to know calls `ask`. Nothing is acknowledged or told before it is committed and 
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -15,9 +16,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from tracenode.models.answers import canonical
 from tracenode.models.errors import StoreError
 from tracenode.models.events import Start, TraceEvent
 from tracenode.models.receipts import Receipt, Record, Requester
+from tracenode.server.answering.desk import PATIENCE_S, QUEUE, Desk
+from tracenode.server.answering.here import Here
+from tracenode.server.answering.jobs import (
+    FetchPage,
+    RecallByPages,
+    Recalled,
+    ReleaseRecall,
+    ReviewReport,
+    SayAsJson,
+    WholeAnswer,
+)
 from tracenode.server.store.booking.checking import checked
 from tracenode.server.store.reading.reports import IssuedReport, reports
 from tracenode.server.store.store import Store
@@ -27,7 +40,8 @@ from tracenode.server.store.writing.recording import Request
 from tracenode.server.store.writing.writer import Writer
 
 if TYPE_CHECKING:
-    from tracenode.models.answers import Asked
+    from tracenode.models.answers import Asked, RecallScope
+    from tracenode.server.answering.held import Page
     from tracenode.server.genealogy.answers.issued import Change
     from tracenode.server.genealogy.lazy_graph import LazyGraph
     from tracenode.server.genealogy.questions import Answer
@@ -38,8 +52,9 @@ __all__ = ["Trace"]
 class Trace:
     """One journal with its tables, open. Use it as a context manager, or `close` it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, desk: Desk | None = None) -> None:
         self.store = store
+        self._desk = desk or Desk([Here(store.readers)])
 
     @classmethod
     def open(
@@ -52,19 +67,31 @@ class Trace:
         mmap: bool = True,
         clock: Clock = journal.now,
         progress: Callable[[int], None] | None = None,
+        reading_processes: int | None = None,
     ) -> Self:
-        """Open a database; see `Store.open` for what is checked and raised."""
-        return cls(
-            Store.open(
-                path,
-                site=site,
-                read_only=read_only,
-                create=create,
-                mmap=mmap,
-                clock=clock,
-                progress=progress,
-            )
+        """Open a database; see `Store.open` for what is checked and raised.
+
+        A server says how many processes answer questions about much of the store (ADR 011), 0 for
+        none, and refuses such a question where too many wait. Where nothing is said they are
+        answered in this process, and all wait. A store that is opened read-only has no processes.
+        """
+        store = Store.open(
+            path,
+            site=site,
+            read_only=read_only,
+            create=create,
+            mmap=mmap,
+            clock=clock,
+            progress=progress,
         )
+        if reading_processes is None:
+            return cls(store)
+        from tracenode.server.answering.worker import Worker
+
+        count = 0 if read_only else reading_processes
+        workers = [Worker(store.path, store.index, mmap=mmap) for _ in range(count)]
+        desk = Desk(workers or [Here(store.readers)], queue=QUEUE, patience_s=PATIENCE_S)
+        return cls(store, desk)
 
     # -------------------------------------------------------------- recording
     async def record(
@@ -114,32 +141,85 @@ class Trace:
         """Why nothing can be written; empty while all is well."""
         return "" if self.store.writer is None else self.store.writer.fault
 
+    @property
+    def waiting(self) -> int:
+        """How many bookings wait to be written."""
+        return 0 if self.store.writer is None else self.store.writer.waiting
+
+    @property
+    def commit_ms(self) -> float:
+        """Milliseconds that the last bookings took to be written and synced together."""
+        return 0.0 if self.store.writer is None else self.store.writer.commit_ms
+
     # -------------------------------------------------------------- asking
     async def ask(self, question: Asked) -> Any:
-        """Answer a question of `models.answers` or `models.analysis` on a reading thread.
-        Cancelled, it leaves the thread free again soon after.
+        """Answer a question of `models.answers` or `models.analysis`. Cancelled, it leaves the
+        thread that answers free again soon after.
 
         Raises:
             TraceError: no answer, such as UnknownItem.
-            StoreError: the file can't be read.
+            TooManyQuestions: it is about much of the store, as others that wait.
+            StoreError: the file can't be read, or the process that was to read it was lost.
         """
+        if question.wide:
+            return await self._desk.ask(WholeAnswer(question))
         from tracenode.server.genealogy import answer
 
         over = threading.Event()
         try:
             return await self.store.readers.run(
-                lambda connection: answer(connection, question, over), wide=question.wide
+                lambda connection: answer(connection, question, over)
             )
         finally:
             over.set()
 
     def ask_now(self, question: Asked) -> Any:
         """As `ask`, for callers without an event loop."""
+        if question.wide:
+            return self._desk.ask_now(WholeAnswer(question))
         from tracenode.server.genealogy import answer
 
-        return self.store.readers.run_now(
-            lambda connection: answer(connection, question), wide=question.wide
-        )
+        return self.store.readers.run_now(lambda connection: answer(connection, question))
+
+    async def say(self, question: Asked) -> bytes:
+        """Answer a question in its canonical bytes, which are JSON; errors as `ask`."""
+        if not question.wide:
+            return await asyncio.to_thread(canonical, await self.ask(question))
+        found: bytes = await self._desk.ask(SayAsJson(question))
+        return found
+
+    async def recall(self, question: RecallScope, page: int) -> Recalled:
+        """Answer with the counts of a recall and up to `page` of its hits; where there are more,
+        they are held for `page` for a while, which each page prolongs. Errors as `ask`."""
+        found: Recalled = await self._desk.ask(RecallByPages(question, page))
+        return found
+
+    async def page(self, name: str, offset: int, limit: int) -> Page:
+        """Return some hits of a recall that is held.
+
+        Raises:
+            MalformedRequest: it is not held, or not any more.
+            StoreError: the process that holds it was lost.
+        """
+        found: Page = await self._desk.page(FetchPage(name, offset, limit))
+        return found
+
+    async def release(self, name: str) -> None:
+        """Let go of a recall that is held; harmless where it is not."""
+        await self._desk.release(ReleaseRecall(name))
+
+    @property
+    def reading_pids(self) -> list[int]:
+        """The ids of the reading processes that run."""
+        return self._desk.pids
+
+    def start_reading(self) -> None:
+        """Start the reading processes, which else start with the first question for them.
+
+        Raises:
+            ReadingProcessLost: one can't be started.
+        """
+        self._desk.start()
 
     # -------------------------------------------------------------- reports
     async def issue(
@@ -187,9 +267,8 @@ class Trace:
     async def change_of(self, report: IssuedReport) -> Change | None:
         """Ask a report again; return how it would differ now, None where it would not. Books
         nothing."""
-        from tracenode.server.genealogy.answers.issued import change_of
-
-        return await self.store.readers.run(lambda connection: change_of(connection, report))
+        found: Change | None = await self._desk.ask(ReviewReport(report))
+        return found
 
     def change_of_now(self, report: IssuedReport) -> Change | None:
         """As `change_of`, for callers without an event loop."""
@@ -263,10 +342,11 @@ class Trace:
     # -------------------------------------------------------------- closing
     async def aclose(self) -> None:
         """As `close`, without blocking the event loop."""
-        await self.store.aclose()
+        await asyncio.to_thread(self.close)
 
     def close(self) -> None:
-        """Finish what was asked and close; harmless twice."""
+        """Finish what was asked here and close, end the reading processes; harmless twice."""
+        self._desk.close()
         self.store.close()
 
     def __enter__(self) -> Self:

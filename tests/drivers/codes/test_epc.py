@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tracenode.drivers.codes import decode, decode_tag
 from tracenode.models.codes import CodeKind, CodeScheme
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 
 
 @pytest.mark.parametrize(

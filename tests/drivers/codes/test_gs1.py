@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tracenode.drivers.codes import Decoding, decode
 from tracenode.models.codes import CodeKind, CodeScheme
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 
 GTIN = "09521234543213"
 UNIT = f"(01){GTIN}(21)ABC"

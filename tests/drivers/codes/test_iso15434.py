@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tracenode.drivers.codes import Decoding, decode
 from tracenode.models.codes import CodeKind, CodeScheme
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 
 RS, GS, EOT = "\x1e", "\x1d", "\x04"
 

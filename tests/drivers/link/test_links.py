@@ -24,7 +24,7 @@ from tracenode.drivers.link import (
     parse_link,
 )
 from tracenode.drivers.link.byte_link import HIGH_WATER
-from tracenode.models.errors import LinkLost
+from tracenode.models.device_errors import LinkLost
 
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER that makes close() send a reset."""

@@ -22,7 +22,7 @@ from tracenode.drivers.link import (
     parse_link,
 )
 from tracenode.drivers.link.hints import port_words
-from tracenode.models.errors import LinkLost
+from tracenode.models.device_errors import LinkLost
 
 
 async def read_exactly(link: ByteLink, size: int) -> bytes:

@@ -17,7 +17,8 @@ from tracenode.drivers.mailbox.layout import Layout
 from tracenode.drivers.mailbox.neighbours import Memory
 from tracenode.drivers.mailbox.station import StationMailbox
 from tracenode.models.config import StationConfig
-from tracenode.models.errors import DriverError, JournalDown
+from tracenode.models.device_errors import DriverError
+from tracenode.models.errors import JournalDown
 from tracenode.models.events import Master, Register, TraceEvent
 from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.server.trace import Trace

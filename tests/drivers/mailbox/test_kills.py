@@ -11,7 +11,7 @@ import pytest
 from tests.drivers.mailbox.conftest import MES, Plant
 from tests.support.controller import GO, STOP, Answered, Controller
 from tests.support.waiting import eventually
-from tracenode.models.errors import DriverError, LinkLost
+from tracenode.models.device_errors import DriverError, LinkLost
 from tracenode.models.events import Receive
 from tracenode.models.status import TraceStatus
 from tracenode.server.trace import Trace

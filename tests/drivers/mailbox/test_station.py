@@ -10,7 +10,7 @@ from tests.drivers.mailbox.conftest import MES, Plant
 from tests.support.controller import BUSY, GO, REJECTED, STOP, Controller
 from tests.support.waiting import eventually
 from tracenode.drivers.mailbox.layout import Layout
-from tracenode.models.errors import BadTelegram
+from tracenode.models.device_errors import BadTelegram
 from tracenode.models.events import Gap, Hold, Receive, Register, Reject, Start
 from tracenode.models.receipts import Record, Requester
 from tracenode.models.status import TraceStatus

@@ -12,7 +12,7 @@ from tracenode.drivers.modbus.addresses import Space
 from tracenode.drivers.modbus.endpoint import parse_endpoint
 from tracenode.drivers.modbus.guard import Link
 from tracenode.drivers.together import together
-from tracenode.models.errors import DriverError, LinkLost
+from tracenode.models.device_errors import DriverError, LinkLost
 
 
 async def test_cancellation_that_meets_the_answer_is_not_forgotten() -> None:

@@ -14,7 +14,7 @@ from tests.support.modbus_faults import Fault, FaultServer, Query, fault_server,
 from tracenode.drivers.modbus.addresses import Space
 from tracenode.drivers.modbus.endpoint import parse_endpoint
 from tracenode.drivers.modbus.guard import SILENT_LIMIT, Link
-from tracenode.models.errors import (
+from tracenode.models.device_errors import (
     BadTelegram,
     DeviceException,
     DriverError,

@@ -16,7 +16,7 @@ from tracenode.drivers.modbus.codec import BlockCodec, Field, encode
 from tracenode.drivers.modbus.datatypes import Order, parse_type
 from tracenode.drivers.modbus.endpoint import parse_endpoint
 from tracenode.drivers.modbus.guard import Link, Links
-from tracenode.models.errors import DeviceException, DriverError, LinkLost, NoAnswer
+from tracenode.models.device_errors import DeviceException, DriverError, LinkLost, NoAnswer
 
 pytestmark = pytest.mark.integration
 

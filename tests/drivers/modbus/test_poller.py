@@ -18,7 +18,8 @@ from tracenode.drivers.modbus.endpoint import parse_endpoint
 from tracenode.drivers.modbus.guard import Links
 from tracenode.drivers.modbus.options import ModbusOptions
 from tracenode.drivers.modbus.poller import ModbusDevice
-from tracenode.models.errors import LinkLost, MalformedRequest
+from tracenode.models.device_errors import LinkLost
+from tracenode.models.errors import MalformedRequest
 from tracenode.models.readings import Quality, Reading, Scan
 
 

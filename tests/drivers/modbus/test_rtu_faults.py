@@ -12,7 +12,7 @@ from tests.support.modbus_faults import Fault, FaultServer, Query, fault_server,
 from tracenode.drivers.modbus.addresses import Space
 from tracenode.drivers.modbus.endpoint import parse_endpoint
 from tracenode.drivers.modbus.guard import Link
-from tracenode.models.errors import BadTelegram, DeviceException, DriverError, NoAnswer
+from tracenode.models.device_errors import BadTelegram, DeviceException, DriverError, NoAnswer
 
 WITHIN = 0.05
 

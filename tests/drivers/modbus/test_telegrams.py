@@ -13,7 +13,7 @@ from tracenode.drivers.modbus.telegrams import (
     read_request,
     write_registers_request,
 )
-from tracenode.models.errors import BadTelegram
+from tracenode.models.device_errors import BadTelegram
 
 REQUEST = read_request(3, Space.Holding, 100, 4)
 PDU = bytes((3, 8, *range(8)))

@@ -23,7 +23,8 @@ from tracenode.drivers.clock import Clock
 from tracenode.drivers.link import TcpSpec, memory_pair, opener, parse_link
 from tracenode.drivers.scanner import Reader, ScannerOptions, scanner
 from tracenode.models.codes import CodeKind
-from tracenode.models.errors import DeviceException, LinkLost, StoreError
+from tracenode.models.device_errors import DeviceException, LinkLost
+from tracenode.models.errors import StoreError
 from tracenode.models.readings import RejectReason, Scan
 
 

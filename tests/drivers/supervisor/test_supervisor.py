@@ -21,7 +21,8 @@ from tracenode.drivers.driver import Driver, DriverStats, Sink
 from tracenode.drivers.link import opener, parse_link
 from tracenode.drivers.scanner import scanner
 from tracenode.drivers.supervisor import DeviceStatus, Supervisor, Timing
-from tracenode.models.errors import BadSetting, DriverError, LinkLost
+from tracenode.models.device_errors import DriverError, LinkLost
+from tracenode.models.errors import BadSetting
 from tracenode.models.readings import DeviceState, Point, PointType, Quality, Reading, Value
 
 QUICK = Timing(first_delay=0.01, longest_delay=0.08, stable_after=0.05, stale_after=0.1)

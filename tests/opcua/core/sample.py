@@ -15,11 +15,11 @@ from asyncua.ua.object_ids import ObjectIds
 
 from tracenode.models.errors import ItemOnHold, JournalDown
 from tracenode.server.opcua.core import TraceServer
-from tracenode.server.opcua.events import Event
-from tracenode.server.opcua.gateway import CallContext
 from tracenode.server.opcua.ids import ua_id
-from tracenode.server.opcua.nodes import data_value, object_node, reference, variable_node
-from tracenode.server.opcua.virtual import Listing, Page
+from tracenode.server.opcua.methods.gateway import CallContext
+from tracenode.server.opcua.nodes.book import data_value, object_node, reference, variable_node
+from tracenode.server.opcua.nodes.virtual import Listing, Page
+from tracenode.server.opcua.subscriptions.events import Event
 
 UNITS = 12_000
 STATION_TYPE = ua_id(1002, 2)

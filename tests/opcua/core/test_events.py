@@ -17,8 +17,8 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from tests.opcua.core.sample import OPERATION_EVENT, SAMPLE_EVENT, Sample, operation, site
 from tests.support.waiting import eventually
-from tracenode.server.opcua.filters import WhereClause
 from tracenode.server.opcua.ids import ua_id
+from tracenode.server.opcua.subscriptions.operators import WhereClause
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -15,9 +15,9 @@ from asyncua.ua.status_codes import StatusCodes
 from tests.opcua.core.sample import Sample, site
 from tests.support.waiting import eventually
 from tracenode.models.status import TraceStatus
-from tracenode.server.opcua.arguments import snake
-from tracenode.server.opcua.gateway import CallContext
 from tracenode.server.opcua.ids import ua_id
+from tracenode.server.opcua.methods.arguments import snake
+from tracenode.server.opcua.methods.gateway import CallContext
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

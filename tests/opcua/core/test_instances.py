@@ -13,10 +13,11 @@ from asyncua.ua.object_ids import ObjectIds
 
 from tests.opcua.core.sample import HAS_COMPONENT, ORGANIZES, STATION_TYPE, Sample, name, site
 from tests.support.project import ROOT
+from tracenode.models.roles import GRANTED
 from tracenode.server.opcua.core import NodesetError, ServerOptions, TraceServer
 from tracenode.server.opcua.ids import ua_id
-from tracenode.server.opcua.instances import UnknownMember
-from tracenode.server.opcua.nodes import DuplicateNode, attribute, data_value, variable_node
+from tracenode.server.opcua.nodes.book import DuplicateNode, attribute, data_value, variable_node
+from tracenode.server.opcua.nodes.instances import UnknownMember
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -99,7 +100,7 @@ async def test_a_removed_node_leaves_no_references(sample: Sample) -> None:
 
 async def test_every_type_of_the_nodeset_can_be_made(sample: Sample) -> None:
     """Its own namespaces stay where they are, and no type asks for what can't be made."""
-    server = TraceServer(ServerOptions("Types", endpoint=sample.server.endpoint))
+    server = TraceServer(ServerOptions("Types", endpoint=sample.server.endpoint, anonymous=GRANTED))
     await server.open()
     imported = await server.import_nodeset(NODESET)
     events = server.types.subtypes(ua_id(ObjectIds.BaseEventType))

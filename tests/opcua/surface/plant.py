@@ -19,6 +19,8 @@ from tracenode.models.events import Master, Receive, Register, TraceEvent
 from tracenode.models.quantities import Quantity
 from tracenode.models.readings import Point, PointType
 from tracenode.models.receipts import Receipt, Requester
+from tracenode.models.roles import GRANTED
+from tracenode.server.companions.planning import NO_MODELS, Plan
 from tracenode.server.opcua.core import ServerOptions, TraceServer
 from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.surface import Surface
@@ -115,15 +117,24 @@ async def master_data(trace: Trace) -> None:
 
 
 @asynccontextmanager
-async def running(database: Path, config: Config | None = None) -> AsyncIterator[Plant]:
-    """A server on a free port over a database, made where there is none."""
+async def running(
+    database: Path, config: Config | None = None, plan: Plan = NO_MODELS, **options: Any
+) -> AsyncIterator[Plant]:
+    """A server on a free port over a database, made where there is none; `options` are those of
+    the server, where anonymous clients may do all else. `plan`: models beside ours."""
     config = config or parse_config(CONFIG, "test.toml")
-    with Trace.open(database, site=config.site.id, create=True) as trace:
+    with Trace.open(
+        database, site=config.site.id, create=True, reading_processes=config.store.reading_processes
+    ) as trace:
         server = TraceServer(
-            ServerOptions(config.site.id, endpoint="opc.tcp://127.0.0.1:0/tracenode")
+            ServerOptions(
+                config.site.id,
+                endpoint="opc.tcp://127.0.0.1:0/tracenode",
+                **{"anonymous": GRANTED, **options},
+            )
         )
         await server.open()
-        surface = Surface(server, trace, config, POINTS)
+        surface = Surface(server, trace, config, POINTS, plan)
         await surface.build()
         await server.start()
         telling = asyncio.create_task(surface.run())

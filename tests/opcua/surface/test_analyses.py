@@ -34,7 +34,7 @@ from tracenode.models.events import (
 )
 from tracenode.models.quantities import Quantity
 from tracenode.models.status import TraceStatus
-from tracenode.server.opcua.arguments import NULL_DATE
+from tracenode.server.opcua.methods.arguments import NULL_DATE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -29,8 +29,8 @@ from tracenode.models.answers import Ingredients
 from tracenode.models.events import Master, Receive, Register
 from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
-from tracenode.server.opcua.arguments import NULL_DATE
 from tracenode.server.opcua.ids import ua_id
+from tracenode.server.opcua.methods.arguments import NULL_DATE
 from tracenode.server.opcua.surface.keys import model_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

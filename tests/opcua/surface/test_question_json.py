@@ -130,4 +130,5 @@ async def test_the_answer_is_that_of_the_door(plant: Plant, client: Client) -> N
         assert status == TraceStatus.Ok
         assert text.encode() == canonical(await plant.trace.ask(asked))
     refused = await outputs(client, Q, "QueryJson", "TraceIngredients", "{")
-    assert (refused[0], refused[2]) == ("", TraceStatus.MalformedRequest)
+    fault = json.loads(refused[0])["error"]
+    assert (fault["message"], fault["status"], refused[2]) == (refused[1], 152, 152)

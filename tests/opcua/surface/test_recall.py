@@ -12,23 +12,12 @@ from asyncua.client.client import Client
 
 from tests.opcua.surface.plant import Plant, outputs
 from tests.support.node import run_script
-from tracenode.models.answers import RecallHit
-from tracenode.models.errors import MalformedRequest
 from tracenode.models.events import Output, Portion, Transform
-from tracenode.models.genealogy import HitMark
-from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
-from tracenode.server.opcua.surface.methods import kept
-from tracenode.server.opcua.surface.methods.kept import KeptRecalls
 from tracenode.server.opcua.surface.methods.limits import MAX_PAGE
 
 UNITS = 2_500
 Q = "Traceability.Queries"
-
-
-def hit(number: int) -> RecallHit:
-    item = f"sn:PUMP:{number}"
-    return RecallHit(item, "PUMP", ItemState.Registered, HitMark.Current, 1, False, ("L", item))
 
 
 async def made_of_one_lot(plant: Plant, prefix: str, count: int) -> str:
@@ -82,38 +71,3 @@ async def test_a_page_is_bounded(plant: Plant, client: Client) -> None:
     assert (page[0], page[4]) == (first[0], MAX_PAGE + 1)
     details = await outputs(client, Q, "FetchDetails", first[6], start, many)
     assert len(details[0]) == MAX_PAGE
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_a_kept_recall_is_forgotten_when_nobody_asks_for_it() -> None:
-    clock = Clock()
-    recalls = KeptRecalls(clock)
-    name = recalls.keep((hit(1), hit(2), hit(3)))
-    assert recalls.page(name, 1, 1) == ((hit(2),), 3)
-    clock.now = kept.KEPT_S
-    assert recalls.page(name, 2, 9) == ((hit(3),), 3)
-    clock.now += kept.KEPT_S + 1
-    with pytest.raises(MalformedRequest, match="is not kept"):
-        recalls.page(name, 0, 1)
-
-
-def test_what_is_kept_is_bounded_by_results_and_by_hits(monkeypatch: pytest.MonkeyPatch) -> None:
-    recalls = KeptRecalls(Clock())
-    names = [recalls.keep((hit(n),)) for n in range(kept.MAX_RESULTS + 1)]
-    with pytest.raises(MalformedRequest):
-        recalls.page(names[0], 0, 1)
-    assert recalls.page(names[1], 0, 1) == ((hit(1),), 1)
-    monkeypatch.setattr(kept, "MAX_HITS", 4)
-    large = recalls.keep((hit(1), hit(2), hit(3), hit(4), hit(5)))
-    assert recalls.page(large, 0, 1)[1] == 5
-    with pytest.raises(MalformedRequest):
-        recalls.page(names[-1], 0, 1)
-    recalls.release(large)
-    with pytest.raises(MalformedRequest):
-        recalls.page(large, 0, 1)

@@ -9,7 +9,7 @@ from typing import Final
 from tracenode.drivers.codes import epc, gs1, iso15434
 from tracenode.drivers.codes.check_digits import check_number
 from tracenode.models.codes import Code, CodeKind, CodeScheme
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 
 __all__ = ["Decoding", "decode", "decode_tag"]
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from biip.checksums import gs1_standard_check_digit
 
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 
 __all__ = ["KEY_DIGITS", "check_key", "check_number"]
 

@@ -21,7 +21,7 @@ with warnings.catch_warnings():
 
 from tracenode.drivers.codes import gs1
 from tracenode.models.codes import Code, CodeKind, CodeScheme
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 
 __all__ = ["tag", "uri"]
 

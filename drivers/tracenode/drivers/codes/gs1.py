@@ -16,7 +16,7 @@ from biip.gs1_messages import GS1Message
 
 from tracenode.drivers.codes.check_digits import check_key
 from tracenode.models.codes import Code, CodeKind, CodeScheme
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 
 __all__ = ["GS", "digital_link", "element_string", "human_readable", "is_digital_link"]
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from tracenode.drivers.codes import gs1
 from tracenode.models.codes import Code, CodeKind, CodeScheme
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 
 __all__ = ["HEADER", "is_message", "message"]
 

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Final, Protocol
 
-from tracenode.models.errors import LinkLost
+from tracenode.models.device_errors import LinkLost
 
 __all__ = ["ByteLink", "Inbox", "MemoryLink", "memory_pair"]
 

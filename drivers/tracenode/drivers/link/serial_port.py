@@ -14,7 +14,7 @@ import serialx
 from tracenode.drivers.link.hints import port_words, words
 from tracenode.drivers.link.spec import SerialSettings, SerialSpec, UrlSpec, UsbSpec
 from tracenode.drivers.link.transport import TransportLink
-from tracenode.models.errors import LinkLost
+from tracenode.models.device_errors import LinkLost
 
 __all__ = ["ThreadedLink", "find_usb", "open_pyserial", "open_serial", "open_usb", "usb_ports"]
 

@@ -12,7 +12,7 @@ from tracenode.drivers.link.byte_link import ByteLink
 from tracenode.drivers.link.hints import words
 from tracenode.drivers.link.spec import ListenSpec, TcpSpec
 from tracenode.drivers.link.transport import TransportLink
-from tracenode.models.errors import LinkLost
+from tracenode.models.device_errors import LinkLost
 
 __all__ = ["ListenLink", "connect_tcp", "keep_alive", "listen_tcp"]
 

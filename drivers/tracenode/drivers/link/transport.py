@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from tracenode.drivers.link.byte_link import HIGH_WATER, Inbox
 from tracenode.drivers.link.hints import words
-from tracenode.models.errors import LinkLost
+from tracenode.models.device_errors import LinkLost
 
 __all__ = ["TransportLink"]
 

@@ -11,7 +11,8 @@ from tracenode.drivers.driver import DriverStats, Sink
 from tracenode.drivers.mailbox.station import StationMailbox
 from tracenode.drivers.modbus.poller import ModbusDevice
 from tracenode.drivers.together import together
-from tracenode.models.errors import DriverError, LinkLost, StoreError
+from tracenode.models.device_errors import DriverError, LinkLost
+from tracenode.models.errors import StoreError
 from tracenode.models.readings import Point, Value
 
 __all__ = ["MailboxDevice"]

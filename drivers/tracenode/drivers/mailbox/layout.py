@@ -24,7 +24,8 @@ from tracenode.drivers.mailbox.words import (
     signed,
     text_registers,
 )
-from tracenode.models.errors import BadTelegram, MalformedRequest, UnitMismatch
+from tracenode.models.device_errors import BadTelegram
+from tracenode.models.errors import MalformedRequest, UnitMismatch
 
 __all__ = [
     "ACK_SEQ",
@@ -49,6 +50,8 @@ __all__ = [
     "Request",
     "Result",
     "ServerBits",
+    "Uses",
+    "uses_of",
 ]
 
 MAGIC: Final = 0x5452
@@ -112,6 +115,11 @@ USES: Final[Mapping[int, Uses]] = {
     Code.ConsumeMaterial: Uses(2, quantity=True),
     Code.BindCarrier: Uses(2),
 }
+
+
+def uses_of(code: int) -> Uses:
+    """Return which fields a request code reads; none where there is no such code."""
+    return USES.get(code, Uses())
 
 
 class Result(IntEnum):
@@ -263,7 +271,7 @@ class Layout:
             expected = check_value(area[PAYLOAD : self.crc_at])
             if area[self.crc_at] != expected:
                 raise MalformedRequest("CRC", f"0x{expected:04X}", f"0x{area[self.crc_at]:04X}")
-        uses = USES.get(area[9], Uses())
+        uses = uses_of(area[9])
         ids = [read_id(area, at, f"Id{i}") for i, at in enumerate((ID1, ID2, ID3)[: uses.ids], 1)]
         unit = ""
         if uses.quantity:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,7 +22,16 @@ from tracenode.models.quantities import Quantity
 from tracenode.models.receipts import Receipt
 from tracenode.models.status import TraceStatus
 
-__all__ = ["answer_to", "event_of", "refused"]
+__all__ = [
+    "StationRequest",
+    "answer_to",
+    "booked_by",
+    "code_of",
+    "event_of",
+    "named",
+    "refused",
+    "result_of",
+]
 
 _REJECTED: Final = frozenset(
     {
@@ -31,14 +42,46 @@ _REJECTED: Final = frozenset(
         TraceStatus.UnitMismatch,
     }
 )
-_PART_CODES: Final = frozenset({Code.InstallPart, Code.RemovePart, Code.ReplacePart})
 _DISPOSITIONS: Final = {1: "hold", 2: "scrap"}
+
+
+@dataclass(frozen=True, slots=True)
+class StationRequest:
+    """A request in the words of its station, whichever way it came. `measurements` are fields of
+    measurements as events have them."""
+
+    code: Code
+    evaluation: int = 0
+    step: str = ""
+    recipe: str = ""
+    cycle: int = 0
+    at: datetime | None = None
+    quantity: Quantity | None = None
+    position: str = ""
+    reason: str = ""
+    operator: str = ""
+    id1: str = ""
+    id2: str = ""
+    id3: str = ""
+    measurements: Sequence[Mapping[str, Any]] = ()
+
+
+def code_of(number: int) -> Code:
+    """Return a request code.
+
+    Raises:
+        MalformedRequest: there is none of this number.
+    """
+    try:
+        return Code(number)
+    except ValueError:
+        raise MalformedRequest("request code", "1 to 15", str(number)) from None
 
 
 def event_of(
     request: Request, station: StationConfig, *, device: str, time_valid: bool
 ) -> TraceEvent:
-    """Return the event that a request asks to book.
+    """Return the event that a request in registers asks to book.
 
     Numbers become the names that the station's configuration gives them; a number without a name
     is kept as `#<number>`. The retentive cycle counter is the event's `source_seq`.
@@ -47,44 +90,60 @@ def event_of(
         MalformedRequest: an unknown request code, or a field out of range.
         UnitMismatch: an unknown unit of measure.
     """
-    try:
-        code = Code(request.code)
-    except ValueError:
-        raise MalformedRequest("request code", "1 to 15", str(request.code)) from None
+    code = code_of(request.code)
+    in_words = StationRequest(
+        code=code,
+        evaluation=request.evaluation,
+        step=named(request.step, station.steps),
+        recipe=named(request.recipe, station.recipes),
+        cycle=request.cycle,
+        at=request.at if time_valid else None,
+        quantity=_quantity(request),
+        position=named(request.position, station.positions),
+        reason=named(request.reason, station.failure_codes),
+        operator=named(request.operator, station.operators),
+        id1=request.id1,
+        id2=request.id2,
+        id3=request.id3,
+        measurements=_measurements(request, station),
+    )
+    return booked_by(in_words, station, device=device)
+
+
+def booked_by(request: StationRequest, station: StationConfig, *, device: str = "") -> TraceEvent:
+    """Return the event that a request asks to book.
+
+    Raises:
+        MalformedRequest: a request that this version does not book, or a field out of range.
+    """
     fields: dict[str, Any] = {
         "station": station.id,
         "device": device,
-        "operator": _named(request.operator, station.operators),
+        "operator": request.operator,
         "source_seq": request.cycle or None,
+        "event_time": request.at,
+        **_fields(request, request.step or station.step),
     }
-    if time_valid:
-        fields["event_time"] = request.at
-    fields |= _fields(code, request, station)
     try:
         return parse_event(fields)
     except ValidationError as error:
         raise malformed(error, outer=1) from error
 
 
-def _fields(code: Code, request: Request, station: StationConfig) -> dict[str, Any]:
-    position = _named(request.position, station.positions)
-    reason = _named(request.reason, station.failure_codes)
-    step = _named(request.step, station.steps) or station.step
-    quantity = _quantity(request)
-    if code in _PART_CODES:
-        return _part_fields(code, request, position, reason, quantity)
-    match code:
+def _fields(request: StationRequest, step: str) -> dict[str, Any]:
+    match request.code:
+        case Code.InstallPart | Code.RemovePart | Code.ReplacePart:
+            return _part_fields(request)
         case Code.CheckIn:
-            recipe = _named(request.recipe, station.recipes)
-            return {"type": "start", "item": request.id1, "step": step, "recipe": recipe}
+            return {"type": "start", "item": request.id1, "step": step, "recipe": request.recipe}
         case Code.CompleteItem:
             return {
                 "type": "complete",
                 "item": request.id1,
                 "step": step,
                 "evaluation": _verdict(request.evaluation),
-                "failure_code": reason,
-                "measurements": _measurements(request, station),
+                "failure_code": request.reason,
+                "measurements": request.measurements,
             }
         case Code.RegisterItem:
             return {
@@ -92,61 +151,65 @@ def _fields(code: Code, request: Request, station: StationConfig) -> dict[str, A
                 "item": request.id3,
                 "material": request.id1,
                 "order": request.id2,
-                "quantity": quantity,
+                "quantity": request.quantity,
             }
         case Code.SetDisposition:
-            return _disposition(request, reason)
+            return _disposition(request)
         case Code.Pack | Code.Unpack:
-            kind = "pack" if code is Code.Pack else "unpack"
+            kind = "pack" if request.code is Code.Pack else "unpack"
             return {"type": kind, "container": request.id2, "item": request.id1}
         case Code.AbortItem:
-            return {"type": "abort", "item": request.id1, "reason": reason}
+            return {"type": "abort", "item": request.id1, "reason": request.reason}
         case Code.RecordMeasurements:
-            measurements = _measurements(request, station)
+            measurements = request.measurements
             return {"type": "measure", "item": request.id1, "measurements": measurements}
         case Code.ConsumeMaterial:
             return {
                 "type": "consume",
                 "item": request.id1,
                 "lot": request.id2,
-                "quantity": quantity,
-                "position": position,
+                "quantity": request.quantity,
+                "position": request.position,
             }
         case Code.BindCarrier:
             return {"type": "bind", "carrier": request.id1, "item": request.id2}
         case _:
             raise MalformedRequest(
-                "request code", "a request that this version books", f"{code} ({code.name})"
+                "request code",
+                "a request that this version books",
+                f"{int(request.code)} ({request.code.name})",
             )
 
 
-def _part_fields(
-    code: Code, request: Request, position: str, reason: str, quantity: Quantity | None
-) -> dict[str, Any]:
-    fields: dict[str, Any] = {"parent": request.id1, "position": position}
-    match code:
+def _part_fields(request: StationRequest) -> dict[str, Any]:
+    fields: dict[str, Any] = {"parent": request.id1, "position": request.position}
+    match request.code:
         case Code.InstallPart:
-            return fields | {"type": "assemble", "part": request.id2, "quantity": quantity}
+            return fields | {
+                "type": "assemble",
+                "part": request.id2,
+                "quantity": request.quantity,
+            }
         case Code.RemovePart:
-            return fields | {"type": "remove", "part": request.id2, "reason": reason}
+            return fields | {"type": "remove", "part": request.id2, "reason": request.reason}
         case _:
-            old, new = request.id2, request.id3
             return fields | {
                 "type": "replace",
-                "old_part": old,
-                "new_part": new,
-                "reason": reason,
+                "old_part": request.id2,
+                "new_part": request.id3,
+                "reason": request.reason,
             }
 
 
-def _disposition(request: Request, reason: str) -> dict[str, Any]:
+def _disposition(request: StationRequest) -> dict[str, Any]:
     kind = _DISPOSITIONS.get(request.evaluation)
     if kind is None:
         raise MalformedRequest("disposition", "1 (hold) or 2 (scrap)", str(request.evaluation))
-    return {"type": kind, "item": request.id1, "reason": reason}
+    return {"type": kind, "item": request.id1, "reason": request.reason}
 
 
-def _named(number: int, names: Mapping[int, str]) -> str:
+def named(number: int, names: Mapping[int, str]) -> str:
+    """Return the name of a number, `#<number>` where it has none, nothing for 0."""
     return names.get(number, f"#{number}") if number else ""
 
 
@@ -177,7 +240,7 @@ def _measurements(request: Request, station: StationConfig) -> Sequence[Mapping[
             raise MalformedRequest(where, "a finite number", str(measured.value))
         rows.append(
             {
-                "name": _named(measured.number, station.measurements),
+                "name": named(measured.number, station.measurements),
                 "value": measured.value,
                 "evaluation": Evaluation(measured.evaluation),
             }
@@ -191,7 +254,7 @@ def answer_to(receipt: Receipt, boot: int, station: StationConfig) -> Answer:
     status = receipt.status
     return Answer(
         boot=boot,
-        result=_result(status),
+        result=result_of(status),
         reason=0 if not status.refused else int(status),
         step=_number(receipt.next_step, station.steps),
         recipe=_number(receipt.recipe, station.recipes),
@@ -214,7 +277,8 @@ def _assigned(item: str) -> str:
     return identity.text if identity else ""
 
 
-def _result(status: TraceStatus) -> Result:
+def result_of(status: TraceStatus) -> Result:
+    """Return what a controller does about a status."""
     if not status.refused:
         return Result.Go
     if status is TraceStatus.PreviousStepFailed:

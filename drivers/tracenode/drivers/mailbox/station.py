@@ -1,7 +1,7 @@
 """One station's handshake in client mode: the server polls the controller's registers.
 
-The state machine of docs/handshake.md: wait for a sequence, read, verify, book, answer. It speaks
-to a `Memory` of registers, so that one machine serves every transport.
+Waits for a sequence, reads, has it served by the `exchange`, answers. It speaks to a `Memory` of
+registers.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from typing import Final
 from tracenode.drivers.clock import SYSTEM_CLOCK, Clock
 from tracenode.drivers.mailbox import layout as area
 from tracenode.drivers.mailbox.bypass import BypassLog
+from tracenode.drivers.mailbox.exchange import BUSY_RETRY_S, Asked, Exchange
 from tracenode.drivers.mailbox.layout import Answer, Layout, PlcBits, Result, ServerBits
 from tracenode.drivers.mailbox.neighbours import Booker, Memory
 from tracenode.drivers.mailbox.requests import answer_to, event_of, refused
-from tracenode.drivers.mailbox.sequence import CycleRequests, Step, following
-from tracenode.drivers.mailbox.sequence import Sequence as Handshake
 from tracenode.drivers.mailbox.words import bytes_of
 from tracenode.drivers.together import together
 from tracenode.models.config import StationConfig
-from tracenode.models.errors import BadTelegram, MalformedRequest, StoreError, TraceError
-from tracenode.models.events import Gap, Reject, TraceEvent
-from tracenode.models.receipts import Receipt, Requester
+from tracenode.models.device_errors import BadTelegram
+from tracenode.models.events import Gap, TraceEvent
 
 __all__ = ["Booker", "MailboxStats", "Memory", "StationMailbox"]
 
@@ -36,8 +34,6 @@ STALE_AFTER_S: Final = 1.5
 """Three heartbeat periods of the controller."""
 TORN_AFTER_S: Final = 2.0
 """A controller needs a few of its cycles to write a request, not seconds."""
-BUSY_RETRY_S: Final = 0.5
-MAX_REASON: Final = 254
 
 
 @dataclass(slots=True)
@@ -60,11 +56,7 @@ class _Heart:
 
 
 class StationMailbox:
-    """Serves one controller; hold one per station and `run` it again when it failed.
-
-    What was asked is booked at most once, whichever side restarts at whichever step: the request
-    id is (round, boot id, sequence) and is looked up in the journal, not in memory.
-    """
+    """Serves one controller; hold one per station and `run` it again when it failed."""
 
     def __init__(
         self,
@@ -80,24 +72,27 @@ class StationMailbox:
     ) -> None:
         self._station, self._number, self._layout = station, number, layout
         self._memory, self._booker = memory, booker
+        self._exchange = Exchange(station.id, f"mailbox:{station.id}", booker, self, device=device)
         self._device, self._poll_s, self._clock = device, poll_ms / 1000, clock
-        self._requester = Requester(f"mailbox:{station.id}")
-        self.stats = MailboxStats()
+        self._stats = MailboxStats()
         self._epoch = 0
         self._beat = 0
         self._heart = _Heart()
-        self._last: Handshake | None = None
         self._answered: tuple[int, int] | None = None
-        self._cycle = CycleRequests()
         self._bypass = BypassLog()
-        self._durable = True
         self._torn: tuple[float, str] | None = None
         self._stale = False
 
     @property
+    def stats(self) -> MailboxStats:
+        """Counters since start."""
+        self._stats.busy = self._exchange.busy
+        return self._stats
+
+    @property
     def trouble(self) -> str:
         """What is wrong, in words; empty while all is well."""
-        if not self._durable:
+        if not self._exchange.durable:
             return "nothing can be booked now: the controller sees BUSY"
         if self._stale:
             return "the controller's heartbeat (A+5) stands still"
@@ -117,18 +112,14 @@ class StationMailbox:
         if not self._epoch:
             (before,) = await self._memory.read_b(area.B_EPOCH, 1)
             self._epoch = before % 0xFFFF + 1 if before else secrets.randbelow(0xFFFF) + 1
-        self._last = Handshake.read(await self._booker.last_request(self._requester.name))
-        self._bypass.resume(await self._booker.last_request(self._of("bypass").name))
+        await self._exchange.resume()
+        self._bypass.resume(await self._exchange.last_note("bypass"))
         self._answered, self._torn = None, None
         self._heart, self._stale = _Heart(None, self._clock.monotonic()), False
         try:
             await together(self._exchange_heartbeats(), self._serve_requests())
         finally:
             self._stale, self._torn = False, None
-
-    def _of(self, part: str) -> Requester:
-        """Who asks for what the mailbox records beside the controller's requests."""
-        return Requester(f"{self._requester.name}/{part}")
 
     async def _read_head(self) -> Sequence[int]:
         head = await self._memory.read_a(0, area.PAYLOAD)
@@ -144,7 +135,7 @@ class StationMailbox:
         """
         while True:
             self._beat = (self._beat + 1) & 0xFFFF
-            durable = self._durable and self._booker.healthy
+            durable = self._exchange.durable and self._booker.healthy
             bits = ServerBits.Online | (ServerBits.Durable if durable else ServerBits(0))
             await self._memory.write_b(0, self._layout.header(self._beat, bits, self._epoch))
             head = await self._read_head()
@@ -177,42 +168,33 @@ class StationMailbox:
         words = await self._read_settled()
         if words is None:
             return
-        boot, number = words[area.BOOT], words[self._layout.tail]
-        try:
-            step = following(self._last, boot, number)
-        except MalformedRequest as error:
-            await self._refuse_out_of_order(words, error)
-            return
-        fault: TraceError | None = None
-        digest, key = self._layout.digest(words), ""
-        try:
-            request = self._layout.read(words)
-            event = event_of(
-                request,
-                self._station,
-                device=self._device,
-                time_valid=bool(words[area.STATUS] & PlcBits.TimeValid),
-            )
-            key = self._cycle.key(step.sequence, request.cycle, digest)
-        except TraceError as error:
-            fault, event, digest = error, self._rejection(words, error), _refused_digest(words)
-        if not await self._record_gap(step, boot):
-            return
-        receipt = await self._until_durable(
-            event,
-            self._requester,
-            step.sequence.request_id,
-            key=key,
-            digest=digest,
-            asked=(boot, number),
+        asked = Asked(
+            boot=words[area.BOOT],
+            number=words[self._layout.tail],
+            digest=self._layout.digest(words),
+            unread=_unread_digest(words),
+            raw=bytes_of(words[area.PAYLOAD :]).hex(),
         )
-        if receipt is None:
+        settled = await self._exchange.serve(asked, lambda: self._event(words))
+        if settled is None:
             return
-        self._last = step.sequence
-        if fault is not None and not receipt.refused:
-            await self._answer(refused(fault, boot, receipt.position), number)
+        receipt, fault = settled.receipt, settled.fault
+        if fault is not None:
+            answer = refused(fault, asked.boot, receipt.position)
         else:
-            await self._answer(answer_to(receipt, boot, self._station), number)
+            answer = answer_to(receipt, asked.boot, self._station)
+        await self._answer(answer, asked.number)
+
+    def _event(self, words: Sequence[int]) -> tuple[TraceEvent, int]:
+        """Return the event that a request asks to book, and its cycle counter.
+
+        Raises:
+            TraceError: it can't be read.
+        """
+        request = self._layout.read(words)
+        time_valid = bool(words[area.STATUS] & PlcBits.TimeValid)
+        event = event_of(request, self._station, device=self._device, time_valid=time_valid)
+        return event, request.cycle
 
     async def _read_settled(self) -> Sequence[int] | None:
         """Return area A where head and tail carry one sequence, before the payload was read and
@@ -230,47 +212,7 @@ class StationMailbox:
         self._torn = (since, f"ReqSeqHead (A+8) is {head}, ReqSeq (A+{self._layout.tail}) {tail}")
         return None
 
-    def _rejection(self, words: Sequence[int], error: TraceError) -> Reject:
-        """Return the record of a request that can't be read: its bytes, and what is wrong."""
-        raw = bytes_of(words[area.PAYLOAD :]).hex()
-        reason = str(error)[:MAX_REASON]
-        return Reject(station=self._station.id, device=self._device, raw=raw, reason=reason)
-
-    async def _refuse_out_of_order(self, words: Sequence[int], error: MalformedRequest) -> None:
-        """Refuse a sequence that ran backwards: it may be any request of long ago, so nothing is
-        looked up by it, and what follows is still judged by the last good one."""
-        boot, number = words[area.BOOT], words[self._layout.tail]
-        digest, last = _refused_digest(words), self._last.request_id if self._last else ""
-        request_id = f"{last}>{boot}.{number}.{digest.hex()}"
-        receipt = await self._until_durable(
-            self._rejection(words, error),
-            self._of("backwards"),
-            request_id,
-            digest=digest,
-            asked=(boot, number),
-        )
-        if receipt is not None:
-            await self._answer(refused(error, boot, receipt.position), number)
-
-    # ------------------------------------------------------------ recording
-    async def _record_gap(self, step: Step, boot: int) -> bool:
-        """Record requests that were never seen, once; False where the request was withdrawn."""
-        if not step.missing:
-            return True
-        number = step.sequence.number
-        gap = Gap(
-            station=self._station.id,
-            device=self._device,
-            kind="handshake",
-            expected=step.expected,
-            found=number,
-            missing=step.missing,
-        )
-        receipt = await self._until_durable(
-            gap, self._of("gap"), step.sequence.request_id, asked=(boot, number)
-        )
-        return receipt is not None
-
+    # ------------------------------------------------------------ beside the requests
     async def _record_bypass(self) -> bool:
         """Record what is known of the bypass; False where nothing can be recorded now."""
         while change := self._bypass.next:
@@ -283,56 +225,24 @@ class StationMailbox:
                 missing=0,
                 note=note,
             )
-            try:
-                await self._booker.record(gap, self._of("bypass"), change.request_id)
-            except StoreError:
-                self._durable = False
+            if not await self._exchange.note(gap, "bypass", change.request_id):
                 return False
-            self._durable = True
             self._bypass.done()
         return True
 
-    async def _until_durable(
-        self,
-        event: TraceEvent,
-        requester: Requester,
-        request_id: str,
-        *,
-        key: str = "",
-        digest: bytes = b"",
-        asked: tuple[int, int],
-    ) -> Receipt | None:
-        """Record until it is durable; meanwhile the controller sees BUSY. None where it has
-        withdrawn `asked`, its boot id and sequence."""
-        while True:
-            try:
-                receipt = await self._booker.record(
-                    event, requester, request_id, natural_key=key, digest=digest
-                )
-            except StoreError as error:
-                self._durable = False
-                self.stats.busy += 1
-                await self._report_busy(str(error), asked)
-                await asyncio.sleep(BUSY_RETRY_S)
-                if await self._withdrawn(asked):
-                    return None
-            else:
-                self._durable = True
-                return receipt
-
-    async def _report_busy(self, text: str, asked: tuple[int, int]) -> None:
+    async def busy(self, asked: Asked, text: str) -> None:
         """BUSY leaves AckSeq unchanged: nothing is acknowledged. Where AckSeq is this sequence
         already, the answer stands there since before a restart, and must not be spoilt."""
-        boot, number = asked
         (acknowledged,) = await self._memory.read_b(area.ACK_SEQ, 1)
-        if acknowledged != number:
-            busy = Answer(boot, Result.Busy, text=text)
+        if acknowledged != asked.number:
+            busy = Answer(asked.boot, Result.Busy, text=text)
             await self._memory.write_b(area.B_BOOT, self._layout.answer(busy))
 
-    async def _withdrawn(self, asked: tuple[int, int]) -> bool:
+    async def withdrawn(self, asked: Asked) -> bool:
+        """True where the registers hold another sequence, or another controller, by now."""
         (boot,) = await self._memory.read_a(area.BOOT, 1)
         (number,) = await self._memory.read_a(self._layout.tail, 1)
-        return (boot, number) != asked
+        return (boot, number) != (asked.boot, asked.number)
 
     # ------------------------------------------------------------ answering
     async def _answer(self, answer: Answer, number: int) -> None:
@@ -343,11 +253,10 @@ class StationMailbox:
         if written != number:
             raise BadTelegram(f"AckSeq {number} at B+{area.ACK_SEQ} read back", str(written))
         self._answered = (answer.boot, number)
-        self.stats.answered += 1
-        self.stats.rejected += answer.result is Result.Rejected
+        self._stats.answered += 1
+        self._stats.rejected += answer.result is Result.Rejected
 
 
-def _refused_digest(words: Sequence[int]) -> bytes:
-    """Return the digest of a payload that is not booked, check value and all: never that of one
-    which is, so that a mended payload under the same sequence is a conflict and not a GO."""
+def _unread_digest(words: Sequence[int]) -> bytes:
+    """Return the digest of a payload that is not booked, check value and all."""
     return hashlib.sha256(b"refused" + bytes_of(words[area.PAYLOAD :])).digest()[:16]

@@ -24,7 +24,7 @@ from pymodbus.pdu import ModbusPDU
 from tracenode.drivers.link.hints import port_words, words
 from tracenode.drivers.modbus.endpoint import Endpoint, Framing
 from tracenode.drivers.modbus.telegrams import Request, RtuSearch, Seen, TcpStream
-from tracenode.models.errors import BadTelegram, LinkLost, NoAnswer
+from tracenode.models.device_errors import BadTelegram, LinkLost, NoAnswer
 
 __all__ = ["CONNECT_TIMEOUT", "Connection"]
 

@@ -29,14 +29,8 @@ from tracenode.drivers.modbus.telegrams import (
     write_register_request,
     write_registers_request,
 )
-from tracenode.models.errors import (
-    BadTelegram,
-    ConfigError,
-    ConfigProblem,
-    DeviceException,
-    LinkLost,
-    NoAnswer,
-)
+from tracenode.models.device_errors import BadTelegram, DeviceException, LinkLost, NoAnswer
+from tracenode.models.errors import ConfigError, ConfigProblem
 
 __all__ = ["DEFAULT_TIMEOUT", "Link", "LinkStats", "Links"]
 

@@ -17,14 +17,14 @@ from tracenode.drivers.modbus.options import GroupOptions, ModbusOptions
 from tracenode.drivers.modbus.planner import halves
 from tracenode.drivers.modbus.read_plan import PlannedBlock, describe, planned_blocks
 from tracenode.drivers.modbus.states import BlockPoints, PointState, field_of, quality_of
-from tracenode.models.errors import (
+from tracenode.models.device_errors import (
     BadTelegram,
     DeviceException,
     DriverError,
     LinkLost,
-    MalformedRequest,
     NoAnswer,
 )
+from tracenode.models.errors import MalformedRequest
 from tracenode.models.readings import Point, Quality, Reading, Value
 
 __all__ = ["ModbusDevice"]

@@ -10,7 +10,7 @@ from tracenode.drivers.clock import Clock
 from tracenode.drivers.modbus.codec import BitCodec, BlockCodec, Field, Undecodable
 from tracenode.drivers.modbus.options import ModbusOptions, PointOptions
 from tracenode.drivers.modbus.read_plan import PlannedBlock
-from tracenode.models.errors import DeviceException, DriverError
+from tracenode.models.device_errors import DeviceException, DriverError
 from tracenode.models.readings import Quality, Reading, Value
 
 __all__ = ["BlockPoints", "PointState", "field_of", "quality_of"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tracenode.drivers.modbus.addresses import Space
 from tracenode.drivers.modbus.crc import crc16
-from tracenode.models.errors import BadTelegram
+from tracenode.models.device_errors import BadTelegram
 
 __all__ = [
     "EXCEPTION",

@@ -7,7 +7,7 @@ import re
 from tracenode.drivers.codes import decode_tag
 from tracenode.drivers.rfid.options import RfidOptions
 from tracenode.drivers.telegram import Reject, Repeats, Telegram, compiled_noread, read_text
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 from tracenode.models.readings import RejectReason, Scan
 
 __all__ = ["TagInterpreter"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracenode.drivers.codes import decode
 from tracenode.drivers.scanner.options import ScannerOptions
 from tracenode.drivers.telegram import Reject, Repeats, Telegram, compiled_noread, read_text
-from tracenode.models.errors import BadCode
+from tracenode.models.device_errors import BadCode
 from tracenode.models.readings import RejectReason, Scan
 
 __all__ = ["ScanInterpreter"]

@@ -16,7 +16,7 @@ from tracenode.drivers.driver import DriverStats, Sink
 from tracenode.drivers.link import ByteLink, Open
 from tracenode.drivers.scanner.options import ReaderOptions
 from tracenode.drivers.telegram import Framer, Telegram
-from tracenode.models.errors import DeviceException, LinkLost
+from tracenode.models.device_errors import DeviceException, LinkLost
 from tracenode.models.readings import Point, Scan, Value
 
 __all__ = ["Interpret", "Reader"]

@@ -14,7 +14,8 @@ from tracenode.drivers.clock import SYSTEM_CLOCK, Clock
 from tracenode.drivers.driver import Degradable, Driver, Sink
 from tracenode.drivers.supervisor.back_off import FIRST_DELAY, LONGEST_DELAY, BackOff
 from tracenode.drivers.supervisor.staleness import LastReadings
-from tracenode.models.errors import BadSetting, ConfigError, DriverError
+from tracenode.models.device_errors import DriverError
+from tracenode.models.errors import BadSetting, ConfigError
 from tracenode.models.readings import DeviceState, Reading, Scan
 
 __all__ = ["DeviceStatus", "Observer", "Supervisor", "Timing"]

@@ -7,8 +7,12 @@
 - `reporting`    report issue, report list, report check
 - `keeping`      init, status, verify, rebuild, backup, restore, import-master, export-nodeset
 - `indexing`     index
+- `consuming`    consumers list, consumers remove
+- `pki`          pki init, list, trust, reject, renew, csr, install
 - `sample`       the configuration that init writes
 - `serving`      check, run
 - `demo`         the line to try
 - `demo_setup`   what its server begins with
+- `user`         user add, list, remove, role, password, certificate
+- `audit`        audit list, verify
 """

@@ -19,6 +19,7 @@ from tracenode.models.errors import ConfigError, StoreError, TraceError
 __all__ = [
     "Exit",
     "Tracenode",
+    "config_option",
     "database_option",
     "echo_json",
     "echo_statement",
@@ -109,6 +110,18 @@ def database_option(command: F) -> F:
         show_default=True,
         show_envvar=True,
         help="The database file; queries work while a server runs on it.",
+    )(command)
+
+
+def config_option(command: F) -> F:
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        default="tracenode.toml",
+        envvar="TRACENODE_CONFIG",
+        show_default=True,
+        show_envvar=True,
+        help="The configuration file.",
     )(command)
 
 

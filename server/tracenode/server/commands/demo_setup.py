@@ -31,6 +31,11 @@ name = "Demo plant"
 
 [opcua]
 endpoint = "opc.tcp://{host}:{port}/tracenode"
+# On this machine alone, to try: no certificates, and whoever connects may do all that people
+# of a plant may.
+security = ["None"]
+anonymous = true
+anonymous_roles = ["Operator", "Engineer", "Supervisor"]
 
 [profiles.controller]
 driver = "modbus"

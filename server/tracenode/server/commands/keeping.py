@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -270,20 +272,36 @@ def _book(trace: Trace, bookings: list[Booking]) -> tuple[int, int, list[str]]:
 
 @click.command("export-nodeset")
 @click.argument("to", type=file_argument)
+@click.option(
+    "--instances",
+    "config",
+    type=file_argument,
+    help="The nodes that a server of this configuration has, in place of the types.",
+)
 @json_option
-def export_nodeset(to: Path, as_json: bool) -> None:
+def export_nodeset(to: Path, config: Path | None, as_json: bool) -> None:
     """Write the type nodeset (NodeSet2 XML) into the new file TO, for engineering tools."""
     from tracenode.server.nodeset_data import nodeset_path
 
     if to.exists():
         raise StoreError(f"{to} is there already; an export never overwrites")
-    nodeset = nodeset_path().read_bytes()
+    nodeset = nodeset_path().read_bytes() if config is None else _instances(config)
     with to.open("xb") as file:
         file.write(nodeset)
     if as_json:
         echo_json({"nodeset": str(to)})
         return
     click.echo(f"written: {to}")
+
+
+def _instances(config: Path) -> bytes:
+    from tracenode.server.configuration import load
+    from tracenode.server.opcua.surface.describing import describe
+
+    line = load(config)
+    points = {driver.device: driver.points for driver in line.drivers}
+    database = line.database if line.database.exists() else None
+    return asyncio.run(describe(line.config, points, database, datetime.now(UTC), line.plan))
 
 
 def _progress(what: str, as_json: bool) -> Callable[[int], None] | None:

@@ -16,6 +16,13 @@ path = "tracenode.db"     # relative to this file
 
 [opcua]
 endpoint = "opc.tcp://127.0.0.1:4840/tracenode"
+# aliases = ["mes.plant1.example"]      # other names of this server, for its certificate
+# Channels are encrypted: `tracenode pki init` once, then `tracenode pki trust` for each client.
+# Without encryption or certificates, on a network where nobody else is:
+# security = ["None"]
+# Clients log in: `tracenode user add NAME --role Operator`. Without a user, if you must:
+# anonymous = true
+# anonymous_roles = ["Observer"]
 
 # A place where items are identified, changed or checked.
 [[stations]]

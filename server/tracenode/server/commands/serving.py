@@ -31,6 +31,10 @@ def check(config: Path, as_json: bool) -> None:
     Touches no device.
     """
     line = load(config)
+    if line.plan.untried:
+        from tracenode.server.opcua.nodesets import try_models
+
+        try_models(line)
     plans = {
         driver.device: [
             *driver.read_plan(),

@@ -6,6 +6,7 @@ Rooms:
 - `digraph`     `graph`: the same as `networkx.DiGraph`
 - `lazy_graph`  the whole store as a `networkx.DiGraph` that reads what it is asked for
 - `moment`      as of when, knowing what
+- `opening`     the item of a question and its moment, by one statement
 - `edges`       which edges count at a moment, and the paths over them
 - `items`       what is known of items, and how it is told
 - `amounts`     totals, shares, accounts and balances

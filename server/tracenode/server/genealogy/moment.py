@@ -13,15 +13,19 @@ from tracenode.server.store.reading.snapshot import Reading
 from tracenode.server.store.writing.chain import genesis
 from tracenode.server.store.writing.journal import from_microseconds, microseconds
 
-__all__ = ["Moment", "Span", "instant_of", "moment_of", "position_by"]
+__all__ = ["HEAD", "Moment", "Span", "instant_of", "latest", "moment_of", "position_by"]
 
-_HEAD: Final = """
-SELECT coalesce(j.seq, 0), j.hash, (SELECT max(id) FROM slot) IS NOT NULL
+HEAD: Final = """
+SELECT coalesce(j.seq, 0) AS head, j.hash AS hash, (SELECT max(id) FROM slot) IS NOT NULL AS mounts
 FROM (SELECT max(seq) AS seq FROM journal) h LEFT JOIN journal j ON j.seq=h.seq"""
+"""What `latest` is told, as one row."""
 
 
 class Span(Enum):
     """Which intervals count."""
+
+    # An enumeration hashes its name in Python, and statements are remembered by their span.
+    __hash__ = object.__hash__
 
     Now = "now"
     """Those that have not ended."""
@@ -87,7 +91,7 @@ def moment_of(reading: Reading, question: Asked) -> Moment:
         MalformedRequest: a time without its zone, or a position below 0.
     """
     as_of = instant_of("as_of", question.as_of)
-    ((head, last, mounts),) = reading.rows(_HEAD)
+    ((head, last, mounts),) = reading.rows(HEAD)
     match question.as_known_at:
         case None:
             known = head
@@ -99,6 +103,19 @@ def moment_of(reading: Reading, question: Asked) -> Moment:
             known = min(position, head)
     digest = last.hex() if last and known == head else _digest(reading, known)
     return Moment(as_of, known, known == head, bool(mounts), digest)
+
+
+def latest(
+    reading: Reading, as_of: datetime | None, head: int, last: bytes | None, mounts: object
+) -> Moment:
+    """Return the moment of a question that knows all of the journal, of which `HEAD` tells the
+    rest.
+
+    Raises:
+        MalformedRequest: a time without its zone.
+    """
+    digest = _digest(reading, head) if last is None else last.hex()
+    return Moment(instant_of("as_of", as_of), head, True, bool(mounts), digest)
 
 
 def instant_of(field: str, time: datetime | None) -> int | None:

@@ -1,39 +1,30 @@
 """The OPC UA surface: asyncua 2.1 speaks the protocol, the rooms here make it a server.
 
-asyncua's classes are subclassed at their seams; nothing of it is replaced globally. Start with
-`core.TraceServer`, which owns the other parts:
+asyncua's classes are subclassed at their seams. For the whole process only its decoding is put
+right (`connections.wire`). Start with `core.TraceServer`, which owns the other parts:
 
     async with TraceServer(ServerOptions(site_id="Plant1")) as server: ...
 
 =============== ===================================================================================
 room            what it is for
 =============== ===================================================================================
-core            `TraceServer`, `ServerOptions`: build, import a nodeset, start, stop
-engine          the asyncua subclasses that hold it together (internal server, socket server)
-nodes           plain node data: `object_node`, `variable_node`, `reference`, `AddressBook.add`
-                (bulk, no O(n^2)); constant attributes are shared between nodes
-space           `TraceAddressSpace`: asyncua's address space with pinning and copy on write
-types           the type tree: subtypes, instance declarations, data type -> built-in type
-instances       `Instantiator`: an object of a type, with its mandatory and chosen members, under
-                string NodeIds `St/OP10.CurrentItem.ItemId`; methods copied, nested types merged
-virtual         `VirtualNodes` mapping, `NodeSource` and `Listing` protocols: nodes made on demand
-                from one indexed SELECT, a small LRU, pinned while monitored
-browse          Browse and BrowseNext in pages over real and virtual references, browse paths
-values          `Values.set`: the direct path for a new value; notifies monitored items
-ranges          IndexRange: parse and slice
-ids             `ua_id`, `ua_status`: NodeIds and StatusCodes from plain values
-events          `Event`: one emission with typed fields; `EventBus.emit` fans it out
-filters         content filters: OfType with subtypes, Like, BitwiseAnd, three-valued logic
-subscriptions   subscriptions, bounded and clamped
-monitored       their monitored items: data changes and events
-sessions        `TraceSession`, and `caller()`: who is calling (user, application URI, session)
-users           who may log in; nobody is an administrator from outside
-processor       requests: channel policy, session binding, parallel calls, services refused
-transport       the connection: back-pressure both ways
-wire            decoding that differs from asyncua's (DataValue picoseconds)
-arguments       a method's declared arguments: checks on the way in, padding on the way out
-gateway         `MethodGateway.bind`: the one door of all method calls; `CallContext`
-tasks           work that asyncua's callbacks start: held, bounded, awaited at stop
+`core`          `TraceServer`, `ServerOptions`: build, import a nodeset, start, stop
+`capabilities`  what the server says of itself: limits, profiles, locales
+`diagnostics`   what it tells of itself while it runs
+`engine`        the asyncua subclasses that hold it together (internal server, socket server)
+`connections`   from bytes to requests: transport, processor, sessions
+`security`      who may connect and do what
+`nodes`         the address space: node data, types, instances, virtual nodes, browse, values
+`history`       HistoryRead: the past of variables and events, from the journal
+`subscriptions` subscriptions, monitored items, events and their filters
+`alarms`        conditions: what needs a person, until one has dealt with it
+`nodesets`      types: ours, companion models, the plant's own
+`methods`       the one door of all method calls, and their arguments
+`surface`       the trace as clients see it, on top of all that
+`fast`          the fast lane: what is asked most, answered from bytes as the rest would answer it
+`limits`        what one client, request and all together may ask for
+`ids`           `ua_id`, `ua_status`: NodeIds and StatusCodes from plain values
+`tasks`         work that asyncua's callbacks start: held, bounded, awaited at stop
 =============== ===================================================================================
 
 What the address space on top of it does, in order:

@@ -7,7 +7,7 @@ import gc
 import logging
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,18 +17,32 @@ from urllib.parse import urlparse
 
 from asyncua import ua
 from asyncua.common.connection import TransportLimits
+from asyncua.ua.object_ids import ObjectIds
 
+from tracenode.models.permissions import DEFAULT, Permissions
+from tracenode.models.roles import Role
+from tracenode.server.opcua.capabilities import advertise
+from tracenode.server.opcua.diagnostics import show_diagnostics
 from tracenode.server.opcua.engine import Engine, TraceInternalServer
-from tracenode.server.opcua.events import EventBus
-from tracenode.server.opcua.gateway import MethodGateway
+from tracenode.server.opcua.fast.lane import FastLane
+from tracenode.server.opcua.history.capabilities import advertise_history
+from tracenode.server.opcua.history.service import HistoryService
 from tracenode.server.opcua.ids import ua_id
-from tracenode.server.opcua.instances import Instantiator
-from tracenode.server.opcua.nodes import AddressBook
-from tracenode.server.opcua.space import TraceAddressSpace
-from tracenode.server.opcua.types import TypeTree
-from tracenode.server.opcua.users import AnonymousOnly
-from tracenode.server.opcua.values import Values
-from tracenode.server.opcua.virtual import VirtualNodes
+from tracenode.server.opcua.limits import Limits
+from tracenode.server.opcua.methods.gateway import MethodGateway
+from tracenode.server.opcua.nodes.book import AddressBook
+from tracenode.server.opcua.nodes.instances import Instantiator
+from tracenode.server.opcua.nodes.space import TraceAddressSpace
+from tracenode.server.opcua.nodes.types import TypeTree
+from tracenode.server.opcua.nodes.values import Values
+from tracenode.server.opcua.nodes.virtual import VirtualNodes
+from tracenode.server.opcua.nodes.writing import WriteGates
+from tracenode.server.opcua.security.access import Access
+from tracenode.server.opcua.security.certificates.folder import PkiFolder
+from tracenode.server.opcua.security.certificates.trust import TrustList
+from tracenode.server.opcua.security.front import FrontOptions
+from tracenode.server.opcua.subscriptions.events import EventBus
+from tracenode.server.opcua.subscriptions.methods import SubscriptionMethods
 
 __all__ = [
     "APPLICATION",
@@ -48,8 +62,6 @@ APPLICATION, TYPES, SITE = 1, 2, 3
 """Namespace indexes; fixed, because clients store `ns=3;s=...`."""
 
 CHUNK = 65_535
-MAX_MESSAGE = 16 * 1024 * 1024
-"""Bytes of a request or an answer."""
 COLLECT = (700, 10, 500)
 """Thresholds of the garbage collector. A pass over all old objects stops every thread, and a recall
 of 100,000 units would have eight of up to 0.1 s."""
@@ -79,6 +91,21 @@ class ServerOptions:
     endpoint: str = DEFAULT_ENDPOINT
     application_uri: str = ""
     application_name: str = "tracenode"
+    front: FrontOptions = field(default_factory=FrontOptions)
+    """Security of channels, and by which URLs clients reach us."""
+    anonymous: Role | None = None
+    """Roles of clients that give no user; None refuses them."""
+    users: Path | None = None
+    """The file of users; None: there are none."""
+    users_pki: Path | None = None
+    """The folder of what user certificates are trusted."""
+    limits: Limits = field(default_factory=Limits)
+    permissions: Permissions = DEFAULT
+    audit: Path | None = None
+    """The folder of the audit trail; None: audit events only."""
+    audit_bytes: int = 64_000_000
+    fast_lane: bool = True
+    """Whether what is asked most is answered from bytes; see the room `fast`."""
 
     @property
     def uri(self) -> str:
@@ -95,9 +122,11 @@ class TraceServer:
     def __init__(self, options: ServerOptions) -> None:
         self.options = options
         logging.getLogger("asyncua").setLevel(logging.WARNING)  # it logs every request at info
-        self._core = TraceInternalServer(AnonymousOnly())
+        self._core = TraceInternalServer(options.limits, options.front)
         self.engine = Engine(iserver=self._core)
-        self.book = AddressBook(self.space, self.events.forget)
+        if options.fast_lane:
+            self._core.lane = FastLane(self._core)
+        self.book = AddressBook(self.space, self._changed)
         self.values = Values(self.space, self.types)
         self.instances = Instantiator(self.space, self.types, self.book, self.gateway)
         self._started = False
@@ -125,9 +154,30 @@ class TraceServer:
         return self._core.gateway
 
     @property
+    def written(self) -> WriteGates:
+        """Where variables get a meaning for who writes them."""
+        return self._core.written
+
+    @property
     def events(self) -> EventBus:
         """Where events are emitted."""
         return self._core.events
+
+    @property
+    def history(self) -> HistoryService:
+        """Answers about the past; give it an `archive`."""
+        return self._core.history
+
+    @property
+    def access(self) -> Access:
+        """Who may do what."""
+        return self._core.access
+
+    @property
+    def lets_in(self) -> bool:
+        """False where nobody could log in: no user, no anonymous clients."""
+        identities = self._core.identities
+        return identities.anonymous is not None or len(identities.accounts) > 0
 
     @property
     def sessions(self) -> int:
@@ -138,6 +188,18 @@ class TraceServer:
     def subscriptions(self) -> int:
         """How many subscriptions there are."""
         return len(self._core.subscriptions.subscriptions)
+
+    def is_open(self, session: ua.NodeId) -> bool:
+        """True for a client's session until it is closed or timed out."""
+        return self._core.session_of(session) is not None
+
+    def waiting(self, session: ua.NodeId) -> int:
+        """How many notifications wait for a session's Publish requests."""
+        return self._core.subscriptions.waiting(session)
+
+    def _changed(self) -> None:
+        self.events.forget()
+        self.space.changes += 1
 
     # ------------------------------------------------------------------ ids
     @staticmethod
@@ -159,13 +221,22 @@ class TraceServer:
         engine.product_uri = "urn:tracenode"
         engine.application_type = ua.ApplicationType.Server
         engine.set_endpoint(options.endpoint)
-        engine.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        engine._permission_ruleset = None  # type: ignore[assignment]  # see processor.REFUSED
+        core = self._core
+        await core.front.open(options.endpoint, options.uri)
+        if core.front.own is not None:
+            core.certificate, core.private_key = core.front.own.certificate, core.front.own.key
+        core.access.use(options.permissions)
+        core.identities.anonymous = options.anonymous
+        trust = None
+        if options.users_pki is not None:
+            trust = TrustList(PkiFolder(options.users_pki), for_users=True)
+        core.identities.open(options.users, trust)
+        core.server_uri = options.uri
         engine.limits = TransportLimits(
             max_recv_buffer=CHUNK,
             max_send_buffer=CHUNK,
-            max_chunk_count=math.ceil(MAX_MESSAGE / CHUNK),
-            max_message_size=MAX_MESSAGE,
+            max_chunk_count=math.ceil(options.limits.request_bytes / CHUNK),
+            max_message_size=options.limits.request_bytes,
         )
         await engine.init()
         await engine.set_application_uri(options.uri)
@@ -185,6 +256,12 @@ class TraceServer:
             if found != index:
                 raise NodesetError(f"expected namespace {uri} at {index}, found it at {found}")
         self.virtual.namespace = SITE
+        auditing = ua_id(ObjectIds.Server_Auditing)
+        await self.values.set(auditing, True, variant_type=ua.VariantType.Boolean)
+        await advertise(self.values, self.book, options.limits)
+        show_diagnostics(core)
+        SubscriptionMethods(core.subscriptions).bind(self.gateway)
+        await advertise_history(self.values, options.limits)
         return self
 
     async def import_nodeset(self, path: Path) -> list[ua.NodeId]:
@@ -203,6 +280,7 @@ class TraceServer:
         if after[: len(before)] != before:
             raise NodesetError(f"expected namespaces {before} to stay, found {after}")
         self.types.forget()
+        self._core.subscriptions.items.filters.forget()
         self.events.forget()
         return imported
 
@@ -213,11 +291,16 @@ class TraceServer:
             ListenError: the address can't be listened on.
         """
         self.events.forget()
+        self._core.subscriptions.items.filters.prepare()
         try:
             await self.engine.start()
         except OSError as e:
             raise ListenError(self.options.endpoint, e) from e
         self._started = True
+        if self.options.audit is not None:  # once it is known that no other server is here
+            self._core.audit.open(self.options.audit, self.options.audit_bytes)
+        self._core.audit.start()
+        await self._core.identities.start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECT)
@@ -227,6 +310,8 @@ class TraceServer:
         if self._started:
             self._started = False
             await self.engine.stop()
+            await self._core.identities.close()
+            await self._core.audit.close()
             gc.set_threshold(*self._collect_before)
             gc.unfreeze()
 

@@ -10,4 +10,5 @@ Rooms:
 - `reading`     names, master data, lists, and the connections that read
 - `adjacency`   the index beside the file, which may be deleted
 - `file`        opening, upgrading, checking, copying, rebuilding
+- `state`       operational state beside it: consumers of the log, pinned items
 """

@@ -17,12 +17,22 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["APPLICATION_ID", "INF", "JOURNAL", "PROJECTIONS", "PROJECTION_TABLES", "SCHEMA_VERSION"]
+__all__ = [
+    "APPLICATION_ID",
+    "INF",
+    "JOURNAL",
+    "OPEN_DIGITS",
+    "PROJECTIONS",
+    "PROJECTION_TABLES",
+    "SCHEMA_VERSION",
+]
 
 APPLICATION_ID: Final = 0x54524E44
 """'TRND' in the SQLite header: the file is ours."""
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 INF: Final = 1 << 62
+OPEN_DIGITS: Final = 19
+"""Digits of INF less any event time of the years 1 to 9999; of ended intervals, 18 at most."""
 
 JOURNAL: Final = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -52,7 +62,8 @@ CREATE TABLE request(
   source INTEGER NOT NULL, rid TEXT NOT NULL, seq INTEGER NOT NULL, digest BLOB NOT NULL,
   PRIMARY KEY(source, rid)) STRICT, WITHOUT ROWID;
 CREATE TABLE last_request(source INTEGER PRIMARY KEY, rid TEXT NOT NULL) STRICT;
-CREATE TABLE emitted(es INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE unpublished(es INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(es, seq))
+  STRICT, WITHOUT ROWID;
 
 CREATE TABLE type(
   id INTEGER PRIMARY KEY, scheme TEXT NOT NULL, code TEXT NOT NULL, cls INTEGER NOT NULL,
@@ -148,7 +159,6 @@ CREATE INDEX mount{was}_item ON mount{was}(item);
         for was, known, key in (("", "", ""), ("_was", ", kt INTEGER NOT NULL", ", kf"))
     )
     + f"""
-CREATE INDEX visit_open ON visit(station, at) WHERE until = {INF};
 CREATE INDEX hold_open ON hold(item) WHERE until = {INF};
 CREATE TABLE station_now(
   station INTEGER PRIMARY KEY, seq INTEGER NOT NULL, ok INTEGER NOT NULL,
@@ -168,21 +178,23 @@ position `ev` of the record that made it; an item without a row of content is it
 the node that is on a slot; `derive` 1: units at the station meanwhile are made from it (S12), and
 `slot.last` is the newest event time of its loads and unloads; what touches a slot stands in `touch`
 under its negative number. `visit_stay` finds the operations that a time met, by how many digits
-their stay has. `watch` is a hold on all that was at a station in [low, high) (S17). `stock` is what
+their stay has: an open one has OPEN_DIGITS, which no ended one can have.
+`watch` is a hold on all that was at a station in [low, high) (S17). `stock` is what
 came and went of a lot or container since it was last empty, decimals in the base unit of
 `dimension`, how many of these records brought or took (`taken`) some without a quantity, how often
 it was ever loaded where consumption is derived (`fed`), and the newest event time of all its
 records. `flow` are these records in event order, of containers, and of lots from where their
 content first depends on the order: `kind` as in store.flows, `node` what was drawn from or made,
 and the stock before it. `report` is an issued answer and the position of the record that made it
-stale."""
+stale. `unpublished` are the entries without an EventSequence: `seq` their position, `es` the last
+EventSequence before them; all others are numbered without a gap."""
 
 PROJECTION_TABLES: Final = (
     "touch",
     "void",
     "request",
     "last_request",
-    "emitted",
+    "unpublished",
     "type",
     "item",
     "alias",

@@ -18,6 +18,7 @@ from tracenode.server.store.file.database import StoreIdentity, damage_named
 from tracenode.server.store.file.lock import FileLock
 from tracenode.server.store.projecting.memory import RememberingConnection
 from tracenode.server.store.reading.readers import Readers
+from tracenode.server.store.state.file import StateFile
 from tracenode.server.store.writing.journal import Clock, Head, head_of, now
 from tracenode.server.store.writing.writer import Writer
 
@@ -48,6 +49,7 @@ class Store:
     ) -> None:
         self.path, self.identity, self.readers, self.index = path, identity, readers, index
         self.mmap = mmap
+        self.state = StateFile(path, identity)
         self.writer = writing.writer if writing else None
         self._writing = writing
 
@@ -126,6 +128,7 @@ class Store:
         """Finish what was asked, end the threads, give the lock back; harmless twice."""
         if self.writer is not None:
             self.writer.stop()
+        self.state.close()
         self.readers.close()
         if self._writing is not None:
             # Last of all, so that it folds the write-ahead log into the file.

@@ -22,7 +22,7 @@ from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.store.reading.snapshot import Reading
 from tracenode.server.store.schema import INF
 
-__all__ = ["Share", "portions", "shares", "shares_of_walk"]
+__all__ = ["Share", "fraction", "portions", "shares", "shares_of_walk"]
 
 _PLACES: Final = Decimal("1e-12")
 _ONE: Final = Decimal(1)
@@ -73,14 +73,12 @@ def _leading_to(items: Sequence[int], links: Iterable[Link]) -> Iterator[Link]:
 
 def portions(links: Iterable[Link], inputs: Inputs) -> list[Share]:
     """Return which fraction of what went into its output each edge is, to 12 decimals."""
-    return [
-        None if ratio is None else _divided(*ratio)
-        for ratio in (inputs.ratio(link) for link in links)
-    ]
+    return [None if ratio is None else fraction(*ratio) for ratio in inputs.ratios(links)]
 
 
-def _divided(part: int, whole: int) -> Decimal:
-    """A fraction to 12 decimals, half to even, in half the time that decimals take."""
+def fraction(part: int, whole: int) -> Decimal:
+    """Return a part of a whole to 12 decimals, half to even, in half the time that decimals
+    take."""
     found, rest = divmod(part * 10**12, whole)
     if 2 * rest > whole or (2 * rest == whole and found % 2):
         found += 1

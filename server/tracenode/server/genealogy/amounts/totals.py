@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache
 from typing import Final, NamedTuple
@@ -23,6 +23,7 @@ from tracenode.server.store.reading.snapshot import Reading
 __all__ = ["DECIMALS", "DIGITS", "Amount", "Inputs", "amount_of"]
 
 _COUNT: Final = "count"
+_IDENTITY: Final = int(Relation.Identity)
 _HALF: Final = 10**9
 """A sum of mantissas may be wider than an integer of SQLite: upper and lower digits are added
 apart."""
@@ -50,21 +51,30 @@ def amount_of(mantissa: int, scale: int, unit: str) -> Amount:
     return Amount(dimension, mantissa * (factor // 10**scale))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Total:
     """`unknown` edges have no quantity; `parts` neither, but are units, which are pieces.
     `content`: of a lot, or of what is in a container."""
 
-    amounts: dict[str, int]
-    edges: int
-    unknown: int
-    parts: int
     content: bool
+    amounts: dict[str, int] = field(default_factory=dict)
+    edges: int = 0
+    unknown: int = 0
+    parts: int = 0
 
-    @property
-    def mixed(self) -> bool:
-        """True for a content of two dimensions: which part of it any of them is nobody knows."""
-        return self.content and bool(self.parts) + sum(map(bool, self.amounts.values())) > 1
+    def told(self) -> dict[str, int]:
+        """Return the amounts that are known, by dimension. A part without a quantity is pieces,
+        and nothing of another dimension; of a content of two dimensions, which part of it any of
+        them is nobody knows."""
+        if self.unknown:
+            return {}
+        if not self.parts and (not self.content or len(self.amounts) < 2):
+            return self.amounts
+        if self.content and bool(self.parts) + sum(map(bool, self.amounts.values())) > 1:
+            return {}
+        if self.parts:
+            return {name: value for name, value in self.amounts.items() if name != _COUNT}
+        return self.amounts
 
 
 _Sum = tuple[int | None, int, int, int, int]
@@ -73,7 +83,8 @@ _Sum = tuple[int | None, int, int, int, int]
 
 class Inputs:
     """How much some edges are, beside all that went into their outputs: by the edges of `span`, or,
-    where the `facts` of all their items are given, by the edges themselves, which are all then.
+    where the `facts` of all their items are given, by the edges themselves, which are all then; the
+    `units` of measure in them may be given too.
 
     Amounts repeat: what a lot went into mostly got as much of it as others did. So what is equal is
     worked out once.
@@ -85,43 +96,73 @@ class Inputs:
         links: Collection[Link],
         moment: Moment,
         span: Span,
+        *,
         facts: Mapping[int, Fact] | None = None,
+        units: Mapping[int, tuple[int, str]] | None = None,
     ) -> None:
         measured = {
-            link.dst for link in links if link.qty is not None or link.relation is Relation.Identity
+            link.dst for link in links if link.qty is not None or link.rel & 15 == _IDENTITY
         }
+        if units is None or facts is None:
+            units = units_of(reading, {link.unit for link in links})
+        self._units = {number: amount_of(1, *unit) for number, unit in units.items()}
         if facts is None:
-            sums = _read(reading, measured, moment, span)
-            contents = dict(_contents(reading, measured))
+            lots = self._read(reading, measured, moment, span)
         else:
-            sums = _added_up(links, measured, facts)
-            contents = {
-                item: facts[item].owner is not None
-                for item in measured
-                if facts[item].kind is ItemKind.Lot or facts[item].owner is not None
-            }
+            lots = self._add_up(links, measured, facts)
+        self._add(receipts(reading, lots, moment))
+        self._told = {total: total.told() for total in set(self._totals.values())}
+        self._portions: dict[tuple[int | None, int | None, int, _Total | None], Decimal | None] = {}
+
+    def _add_up(
+        self, links: Iterable[Link], items: Collection[int], facts: Mapping[int, Fact]
+    ) -> list[int]:
+        """As `_read`."""
+        lots = [item for item in items if facts[item].kind is ItemKind.Lot]
+        contents = {item for item in items if facts[item].owner is not None}
+        self._totals = totals = {item: _Total(item in contents) for item in items}
+        for item in lots:
+            totals[item].content = True
+        units = self._units
+        for src, dst, _, _, _, _, _, qty, unit, _ in links:
+            total = totals.get(dst)
+            if total is None:
+                continue
+            total.edges += 1
+            if qty is not None and unit is not None:
+                dimension, one = units[unit]
+                total.amounts[dimension] = total.amounts.get(dimension, 0) + qty * one
+            elif facts[src].kind is ItemKind.Unit:
+                total.parts += 1
+            else:
+                total.unknown += 1
+        return [item for item in lots if item not in contents]
+
+    def _read(
+        self, reading: Reading, items: Iterable[int], moment: Moment, span: Span
+    ) -> list[int]:
+        """Read what went into some items; return those that are lots."""
+        sums = _sums(reading, items, moment, span)
+        contents = dict(_contents(reading, items))
         different = {(rows, item in contents) for item, rows in sums.items()}
-        units = {link.unit for link in links} | {unit for rows, _ in different for unit, *_ in rows}
-        self._units = {
-            number: amount_of(1, *unit) for number, unit in units_of(reading, units).items()
-        }
+        others = {unit for rows, _ in different for unit, *_ in rows} - self._units.keys()
+        self._units.update(
+            (number, amount_of(1, *unit)) for number, unit in units_of(reading, others).items()
+        )
         totals = {one: self._total(*one) for one in different}
         self._totals = {item: totals[rows, item in contents] for item, rows in sums.items()}
-        self._portions: dict[tuple[int | None, int | None, int, _Total | None], Decimal | None] = {}
-        lots = [item for item, is_state in contents.items() if not is_state]
-        self._add(receipts(reading, lots, moment))
+        return [item for item, is_state in contents.items() if not is_state]
 
     def _total(self, sums: Iterable[_Sum], content: bool) -> _Total:
-        amounts: dict[str, int] = {}
-        known = unknown = parts = 0
+        total = _Total(content)
         for unit, high, low, edges, pieces in sums:
+            total.edges += edges
             if unit is None:
-                parts += pieces
-                unknown += edges - pieces
+                total.parts += pieces
+                total.unknown += edges - pieces
             else:
-                known += edges
-                _add(amounts, self._measured(high * _HALF + low, unit))
-        return _Total(amounts, known + unknown + parts, unknown, parts, content)
+                _add(total.amounts, self._measured(high * _HALF + low, unit))
+        return total
 
     def _add(self, came: Mapping[int, str | None]) -> None:
         """What a lot was received with is in it beside what was put to it."""
@@ -146,38 +187,37 @@ class Inputs:
         return self._measured(link.qty, link.unit)
 
     def total(self, item: int, dimension: str) -> int | None:
-        """All that went into an item in a dimension; None is unknown. A part without a quantity is
-        pieces, and nothing of another dimension; but a content of two dimensions is unknown."""
-        total = self._totals[item]
-        if total.unknown or (total.parts and dimension == _COUNT):
-            return None
-        return None if total.mixed else total.amounts[dimension]
+        """All that went into an item in a dimension; None is unknown."""
+        return self._told[self._totals[item]].get(dimension)
 
     def portion(self, link: Link) -> Decimal | None:
         """Which fraction of what went into its output an edge is; None is unknown. A placeholder is
         whole what it turned out to be; what is of no amount is no part."""
         alike = (link.qty, link.unit, link.rel, self._totals.get(link.dst))
         if alike not in self._portions:
-            ratio = self.ratio(link)
+            (ratio,) = self.ratios((link,))
             self._portions[alike] = None if ratio is None else DIGITS.divide(*ratio)
         return self._portions[alike]
 
-    def ratio(self, link: Link) -> tuple[int, int] | None:
-        """As `portion`: how much an edge is, and of how much."""
-        if link.relation is Relation.Identity and self._totals[link.dst].edges == 1:
-            return 1, 1
-        amount = self.amount(link)
-        if amount is None:
-            return None
-        total = self.total(link.dst, amount.dimension)
-        return (amount.value, total) if total else None
+    def ratios(self, links: Iterable[Link]) -> Iterator[tuple[int, int] | None]:
+        """Yield `portion` of each edge as a fraction: how much it is, and of how much."""
+        totals, told, units = self._totals, self._told, self._units
+        for _, dst, _, _, _, _, rel, qty, unit, _ in links:
+            if rel & 15 == _IDENTITY and totals[dst].edges == 1:
+                yield 1, 1
+            elif qty is None or unit is None:
+                yield None
+            else:
+                dimension, one = units[unit]
+                whole = told[totals[dst]].get(dimension)
+                yield (qty * one, whole) if whole else None
 
 
 def _add(amounts: dict[str, int], amount: Amount) -> None:
     amounts[amount.dimension] = amounts.get(amount.dimension, 0) + amount.value
 
 
-def _read(
+def _sums(
     reading: Reading, items: Iterable[int], moment: Moment, span: Span
 ) -> dict[int, tuple[_Sum, ...]]:
     sql = _totals_sql(lens_of(moment, span))
@@ -186,28 +226,6 @@ def _read(
         for item, *row in reading.array(sql, {"ids": json.dumps(chunk), **moment.parameters}):
             sums[item] = (*sums.get(item, ()), tuple(row))
     return sums
-
-
-def _added_up(
-    links: Iterable[Link], items: Collection[int], facts: Mapping[int, Fact]
-) -> dict[int, tuple[_Sum, ...]]:
-    """As `_read`."""
-    sums: dict[int, dict[int | None, list[int]]] = {item: {} for item in items}
-    for src, dst, _, _, _, _, _, qty, unit, _ in links:
-        if dst in sums:
-            row = sums[dst].setdefault(None if qty is None else unit, [0, 0, 0])
-            row[1] += 1
-            if qty is None:
-                row[2] += facts[src].kind is ItemKind.Unit
-            else:
-                row[0] += qty
-    return {
-        item: tuple(
-            (unit, *divmod(total, _HALF), edges, parts)
-            for unit, (total, edges, parts) in rows.items()
-        )
-        for item, rows in sums.items()
-    }
 
 
 def _contents(reading: Reading, items: Iterable[int]) -> Iterator[tuple[int, bool]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from tracenode.models.analysis import Impact, ImpactAnswer, ImpactLine
-from tracenode.server.genealogy.answers.census import census_of, count
+from tracenode.server.genealogy.answers.census import COUNTING, census_of, count
 from tracenode.server.genealogy.answers.lineage import ids_of, used_span
 from tracenode.server.genealogy.edges.contents import origin_of
 from tracenode.server.genealogy.edges.search import search
@@ -32,11 +33,13 @@ def impact(reading: Reading, question: Impact) -> ImpactAnswer:
     origin = origin_of(reading, root, moment, span, up=False)
     cut: tuple[str, ...] = ()
     census = None
+    left = question
     if question.max_depth is None:
-        with suppress(OutOfTime), reading.until(time.monotonic() + question.deadline_s):
+        with suppress(OutOfTime), reading.until(time.monotonic() + question.deadline_s * COUNTING):
             census = count(reading, origin, moment, span)
+        left = replace(question, deadline_s=question.deadline_s * (1 - COUNTING))
     if census is None:
-        walked = search(reading, origin, moment, span, question, up=False)
+        walked = search(reading, origin, moment, span, left, up=False)
         facts = facts_of(reading, walked.depth, moment)
         census = census_of(reading, Outcome(reading, walked, facts, moment), moment)
         cut = ids_of(facts, walked.cut)

@@ -1,42 +1,52 @@
-"""Counting where an item went, in SQLite, where that is too much to bring into memory.
+"""Counting where an item went, where that is too much to walk in memory.
 
 Where an edge still holds no path is in doubt, so the items that hold the suspect now are counted by
-one statement. What it reached only over an edge that has ended must share an instant with all of
-its path (SEMANTICS S6): those few are walked in memory, together with what lies above them.
+one statement; or with numpy, where the adjacency index is at hand (`tally`). What it reached only
+over an edge that has ended must share an instant with all of its path (SEMANTICS S6): those few are
+walked in memory, together with what lies above them.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Final
 
 from tracenode.models.genealogy import EdgeQuality, HitMark, Relation
 from tracenode.models.identifiers import PLACEHOLDER
 from tracenode.models.items import ItemKind, ItemState
+from tracenode.server.genealogy.answers.counts import Counts
 from tracenode.server.genealogy.answers.lineage import pooled
 from tracenode.server.genealogy.edges.arms import arms
-from tracenode.server.genealogy.edges.believed import Lens, edge_sources, interval_sources, lens_of
+from tracenode.server.genealogy.edges.believed import Lens, edge_sources, lens_of
 from tracenode.server.genealogy.edges.closure import (
     Link,
+    adjacency_of,
     as_json,
     holding,
     links_of,
     reachable,
     within_sql,
 )
-from tracenode.server.genealogy.edges.contents import emptied, in_owner
+from tracenode.server.genealogy.edges.contents import in_owner
 from tracenode.server.genealogy.edges.walk import Limits, Origin, walk
 from tracenode.server.genealogy.items.ends import PLACES, Outcome
-from tracenode.server.genealogy.items.facts import facts_of
+from tracenode.server.genealogy.items.facts import facts_of, state_sql
 from tracenode.server.genealogy.items.placeholders import unidentified
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.store.reading.snapshot import Reading
 from tracenode.server.store.schema import INF
 
-__all__ = ["Census", "census_of", "count", "counting_sql"]
+__all__ = ["COUNTING", "Census", "by_index", "by_tables", "census_of", "count", "counting_sql"]
+
+COUNTING: Final = 5 / 6
+"""Part of a question's time for `count`. Where it does not end in it, the rest is for a walk: what
+can be found in time is told."""
+MANY: Final = 1_500
+"""Items from which on the index counts with numpy, where both are at hand."""
 
 
 @dataclass(slots=True)
@@ -100,10 +110,9 @@ def count(reading: Reading, origin: Origin, moment: Moment, span: Span) -> Censu
     Ever, by all."""
     starts, point = origin.starts, moment.point
     items = reachable(reading, starts, moment, point, up=False, limit=INF)
-    values = {"ids": json.dumps(starts), "items": as_json(items), **moment.parameters}
-    affected, lines, marks, ends, pools, places, owners = reading.array(
-        counting_sql(lens_of(moment, point)), values
-    )
+    affected, lines, marks, ends, pools, places, owners = by_index(
+        reading, starts, items, moment
+    ) or by_tables(reading, starts, items, moment)
     census = Census(
         affected,
         Counter({(material, ItemState(state)): number for material, state, number in lines}),
@@ -117,6 +126,32 @@ def count(reading: Reading, origin: Origin, moment: Moment, span: Span) -> Censu
         _count_former(reading, origin, moment, census, items)
     census.add_owners(reading, moment)
     return census
+
+
+def by_tables(
+    reading: Reading, starts: Sequence[int], items: Sequence[int], moment: Moment
+) -> Counts:
+    """Count `items`, which are all that holds `starts` at the moment, with these."""
+    values = {"ids": json.dumps(starts), "items": as_json(items), **moment.parameters}
+    return Counts._make(reading.array(counting_sql(lens_of(moment, moment.point)), values))
+
+
+def by_index(
+    reading: Reading, starts: Sequence[int], items: Sequence[int], moment: Moment
+) -> Counts | None:
+    """As `by_tables`, by the adjacency index; None where it or numpy is not at hand, or not worth
+    it."""
+    adjacency = adjacency_of(reading, moment) if len(items) >= MANY else None
+    tally = None if adjacency is None else _numpy_tally()
+    return None if tally is None else tally(reading, adjacency, starts, items, moment)
+
+
+def _numpy_tally() -> Callable[..., Counts] | None:
+    try:
+        from tracenode.server.genealogy.answers.tally import tally
+    except ImportError:
+        return None
+    return tally
 
 
 def _count_former(
@@ -170,15 +205,7 @@ def _used(point: Lens, table: str) -> str:
 @cache
 def counting_sql(point: Lens) -> str:
     """Return the statement that counts `:items`, which are all that holds the items of `:ids` at an
-    instant, with these, as one JSON array: items, by material and state, ends by mark, numbers of
-    the open ends, pooled edges, placeholders that nobody identified, and numbers of the lots and
-    containers that hold them in their contents alone, which are not among the items. The rules of
-    `ends` in SQL."""
-    states = " UNION ALL ".join(
-        f"SELECT l.at AS at, l.ev AS ev, l.state AS state FROM {source.table} l"
-        f" WHERE l.item=coalesce(i.state_of,i.id){source.where}"
-        for source in interval_sources("life", "l", "i.id", point)
-    )
+    instant, with these, as one JSON array in the order of Counts. The rules of `ends` in SQL."""
     packed = f" AND ({{rel}}&15){{zero}} IN ({Relation.Contain:d},{Relation.Identity:d})"
     crossed = " UNION ALL ".join(
         f"SELECT {arm.src} FROM t {arm.joined}"
@@ -193,10 +220,8 @@ def counting_sql(point: Lens) -> str:
     return (
         # In the order of the tables, what one item needs of a page is there for the next.
         "WITH RECURSIVE t(n) AS MATERIALIZED (SELECT value FROM json_each(:items) ORDER BY value),"
-        f" a(n,state,cls,code,owner,kept) AS MATERIALIZED (SELECT i.id,"
-        f" iif(i.state_of IS NOT NULL AND {emptied('i', point)}, {ItemState.Scrapped:d},"
-        f" (SELECT state FROM ({states}) ORDER BY at DESC, ev DESC LIMIT 1)),"
-        " y.cls, y.code, i.state_of,"
+        f" a(n,state,cls,code,owner,kept) AS MATERIALIZED (SELECT i.id, {state_sql(point)},"
+        f" y.cls, y.code, i.state_of,"
         f" i.state_of IS NOT NULL AND y.cls IN ({places_of}) AND {in_owner('i', point)}"
         " FROM t CROSS JOIN item i ON i.id=t.n CROSS JOIN type y ON y.id=i.type"
         " WHERE t.n NOT IN (SELECT value FROM json_each(:ids))),"

@@ -18,20 +18,21 @@ from tracenode.server.genealogy.items.ends import Outcome, leaves
 from tracenode.server.genealogy.items.facts import Fact, facts_of, received
 from tracenode.server.genealogy.items.holds import held
 from tracenode.server.genealogy.items.placeholders import unidentified
-from tracenode.server.genealogy.items.rendering import edges_of, nodes_of, place_of
-from tracenode.server.genealogy.moment import Moment, Span, moment_of
-from tracenode.server.store.reading.known import number_of
+from tracenode.server.genealogy.items.rendering import edges_of, names_of, nodes_of, place_of
+from tracenode.server.genealogy.moment import Moment, Span
+from tracenode.server.genealogy.opening import opened
 from tracenode.server.store.reading.snapshot import Reading
+
+_POOLED = int(EdgeQuality.Pooled)
 
 __all__ = ["ids_of", "ingredients", "pooled", "used_span", "where_used"]
 
 
 def ingredients(reading: Reading, question: Ingredients) -> GenealogyAnswer:
     """Answer what went into an item."""
-    moment = moment_of(reading, question)
-    root = number_of(reading.connection, question.item, moment.as_of, moment.known)
+    moment, root, kind = opened(reading, question)
     span = Span.Ever if question.ever else moment.point
-    origin = origin_of(reading, root, moment, span, up=True)
+    origin = origin_of(reading, root, moment, span, up=True, known=kind)
     walked = search(reading, origin, moment, span, question, up=True)
     facts = facts_of(reading, walked.depth, moment)
     ends = leaves(walked, facts)
@@ -51,10 +52,9 @@ def where_used(reading: Reading, question: WhereUsed) -> GenealogyAnswer:
     least = question.min_share
     if least is not None and not 0 <= least <= 1:
         raise MalformedRequest("min_share", "from 0 to 1", str(least))
-    moment = moment_of(reading, question)
-    root = number_of(reading.connection, question.item, moment.as_of, moment.known)
+    moment, root, kind = opened(reading, question)
     span = used_span(moment, ever=question.ever)
-    origin = origin_of(reading, root, moment, span, up=False)
+    origin = origin_of(reading, root, moment, span, up=False, known=kind)
     walked = search(reading, origin, moment, span, question, up=False)
     facts = facts_of(reading, walked.depth, moment)
     outcome = Outcome(reading, walked, facts, moment)
@@ -97,26 +97,25 @@ def _answer(
     order = sorted(walked.depth, key=place_of(facts, walked.depth))
     place = {item: index for index, item in enumerate(order)}
     up = direction is Direction.Ingredients
-    links = sorted(
-        walked.links,
-        key=lambda link: (
-            place[link.dst if up else link.src],
-            place[link.src if up else link.dst],
-            link.ev,
-            link.ord,
-        ),
-    )
+    ends = [(place[link.dst], place[link.src]) for link in walked.links]
+    if not up:
+        ends = [(input_, output) for output, input_ in ends]
+    placed = [(end, link.ev, link.ord, link) for end, link in zip(ends, walked.links, strict=True)]
+    placed.sort()
+    links = [link for *_, link in placed]
     marks = (
         None
         if outcome is None
         else {item: outcome.mark(item) for item in order if item != walked.root}
     )
-    inputs = Inputs(reading, links, moment, span, facts if walked.whole else None)
+    names = names_of(reading, links)
+    known = facts if walked.whole else None
+    inputs = Inputs(reading, links, moment, span, facts=known, units=names.units)
     return GenealogyAnswer(
         root=facts[walked.root].public,
         direction=direction,
         nodes=nodes_of(order, facts, walked.depth, held(reading, facts, moment), marks),
-        edges=edges_of(reading, links, facts, portions(links, inputs)),
+        edges=edges_of(reading, links, facts, portions(links, inputs), names),
         statement=moment.statement(
             truncated=walked.truncated,
             frontier=ids_of(facts, frontier),
@@ -133,4 +132,4 @@ def ids_of(facts: dict[int, Fact], items: Iterable[int]) -> tuple[str, ...]:
 
 def pooled(links: Iterable[Link]) -> int:
     """Count the edges of which it is not known which input went into which output."""
-    return sum(link.rel >> 4 == EdgeQuality.Pooled for link in links)
+    return sum([link.rel >> 4 == _POOLED for link in links])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tracenode.models.answers import RecallAnswer, RecallHit, RecallScope
 from tracenode.models.genealogy import EdgeQuality
 from tracenode.server.genealogy.amounts.balance import balance_of
 from tracenode.server.genealogy.amounts.shares import Share, shares_of_walk
-from tracenode.server.genealogy.answers.census import Census, census_of, count
+from tracenode.server.genealogy.answers.census import COUNTING, Census, census_of, count
 from tracenode.server.genealogy.answers.history import check_page
 from tracenode.server.genealogy.answers.lineage import ids_of, used_span
 from tracenode.server.genealogy.edges.closure import Link
@@ -45,15 +45,17 @@ def recall_scope(reading: Reading, question: RecallScope) -> RecallAnswer:
     span = used_span(moment, ever=question.ever)
     origin = origin_of(reading, root, moment, span, up=False)
     recall = _Recall(reading, moment, span, origin, question)
+    left = question
     if question.limit == 0 and question.max_depth is None:
-        census = recall.counted()
+        census = recall.counted(question.deadline_s * COUNTING)
         if census is not None:
             return recall.answer(census, None)
-    walked = search(reading, origin, moment, span, question, up=False)
+        left = replace(question, deadline_s=question.deadline_s * (1 - COUNTING))
+    walked = search(reading, origin, moment, span, left, up=False)
     outcome = Outcome(reading, walked, facts_of(reading, walked.depth, moment), moment)
     census = None
     if walked.truncated and question.max_depth is None:
-        census = recall.counted()
+        census = recall.counted(question.deadline_s)
     return recall.answer(census or census_of(reading, outcome, moment), outcome)
 
 
@@ -73,12 +75,13 @@ class _Recall:
         self._span = span
         self._origin = origin
         self._question = question
-        self._ends = time.monotonic() + question.deadline_s
+        self._begun = time.monotonic()
+        self._ends = self._begun + question.deadline_s
 
-    def counted(self) -> Census | None:
-        """Count in SQLite; None past the deadline."""
+    def counted(self, within_s: float) -> Census | None:
+        """Count in SQLite; None where that takes longer from the beginning."""
         try:
-            with self._reading.until(self._ends):
+            with self._reading.until(self._begun + within_s):
                 self._reading.check()
                 return count(self._reading, self._origin, self._moment, self._span)
         except OutOfTime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.store.schema import INF
@@ -21,8 +21,7 @@ _ENDED: Final = "ended"
 _MIXED: Final = "mixed"
 
 
-@dataclass(frozen=True, slots=True)
-class Lens:
+class Lens(NamedTuple):
     """The part of a Moment that shapes a statement; its values are bound as `:T` and `:K`."""
 
     span: Span

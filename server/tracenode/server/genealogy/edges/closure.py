@@ -21,7 +21,9 @@ from tracenode.server.store.schema import INF
 
 __all__ = [
     "CHUNK",
+    "MOUNTED",
     "Link",
+    "adjacency_of",
     "as_json",
     "chunks",
     "closure_sql",
@@ -123,11 +125,16 @@ def reachable(
     The adjacency index finds them where it is at hand and knows the edges asked for: those of now,
     or of ever.
     """
-    adjacency = reading.adjacency(moment.known) if moment.live and moment.as_of is None else None
+    adjacency = adjacency_of(reading, moment)
     if adjacency is not None:
         return _by_index(reading, adjacency, ids, moment, span, up=up, limit=limit)
     sql = closure_sql(lens_of(moment, span), up=up)
     return reading.array(sql, {"ids": json.dumps(ids), "limit": limit, **moment.parameters})
+
+
+def adjacency_of(reading: Reading, moment: Moment) -> Adjacency | None:
+    """Return the adjacency index where it is at hand and knows the moment."""
+    return reading.adjacency(moment.known) if moment.live and moment.as_of is None else None
 
 
 def _by_index(
@@ -142,23 +149,25 @@ def _by_index(
 ) -> list[int]:
     """As `reachable`. Edges derived from mounts the index does not know: SQLite is asked for those
     at what was found, until that leads to nothing new."""
+    ever = span is not Span.Now
+    if not moment.mounts:
+        return adjacency.reachable(ids, reading.check, up=up, ever=ever, limit=limit)
     found: set[int] = set()
     new: Collection[int] = ids
     while new and len(found) < limit:
         reached = adjacency.reachable(
-            new, reading.check, up=up, ever=span is not Span.Now, limit=limit, known=found
+            new, reading.check, up=up, ever=ever, limit=limit, known=found
         )
-        if not moment.mounts:
-            return reached
         fresh = [item for item in reached if item not in found]
         found.update(fresh)
         new = _derived(reading, fresh, moment, span, up=up) - found
     return list(found)[:limit]
 
 
-_MOUNTED: Final = """
+MOUNTED: Final = """
 SELECT json_group_array(item)
 FROM (SELECT DISTINCT m.item AS item FROM mount m INDEXED BY mount_item LIMIT :limit)"""
+"""The items that were ever mounted, at most `:limit`, as one JSON array."""
 
 
 @cache
@@ -182,7 +191,7 @@ def _derived(
     if not up:
         # What was ever mounted is little beside where everything went: it is looked at once, so
         # long as it is less than what was found.
-        mounted = reading.array(_MOUNTED, {"limit": len(ids)})
+        mounted = reading.array(MOUNTED, {"limit": len(ids)})
         if len(mounted) < len(ids):
             ids = list(set(mounted).intersection(ids))
     sql = derived_sql(lens_of(moment, span), up=up)

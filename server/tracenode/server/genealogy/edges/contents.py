@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from tracenode.models.genealogy import Relation
 from tracenode.models.identifiers import PLACEHOLDER
@@ -26,6 +27,7 @@ from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.store.reading.snapshot import Reading
 
 __all__ = [
+    "Kind",
     "contents",
     "emptied",
     "held_now",
@@ -39,24 +41,37 @@ _KIND = """
 SELECT y.cls, i.state_of, y.code FROM item i CROSS JOIN type y ON y.id=i.type WHERE i.id=?"""
 
 
-def origin_of(reading: Reading, item: int, moment: Moment, span: Span, *, up: bool) -> Origin:
+class Kind(NamedTuple):
+    """What decides where a question about an item begins: whether it is a unit, lot or another,
+    the owner of a content, and the part, which of a placeholder is `?`."""
+
+    kind: int
+    owner: int | None
+    part: str
+
+
+def origin_of(
+    reading: Reading, item: int, moment: Moment, span: Span, *, up: bool, known: Kind | None = None
+) -> Origin:
     """Return where a question about an item begins.
 
     What it went into is asked of the item and of all contents that it has had, so far as they had
     begun. What went into it is asked of its content: that of a container at the moment, the latest
     one of a lot; with the span Ever, of all. A unit, and one content, begin at themselves. Where a
     placeholder went is asked of the item that it turned out to be too.
+
+    The kind of the item is read where it is not `known`.
     """
-    ((kind, owner, part),) = reading.rows(_KIND, (item,))
+    kind, owner, part = known or reading.rows(_KIND, (item,))[0]
     if part == PLACEHOLDER and not up:
-        known = links_of(
+        same = links_of(
             reading, [item], moment, moment.point, up=True, relations=(Relation.Identity,)
         )
-        same = [origin_of(reading, link.src, moment, span, up=False).starts for link in known]
-        return Origin(item, (item, *(start for starts in same for start in starts)))
-    if owner is not None or ItemKind(kind) not in (ItemKind.Lot, ItemKind.Container):
+        others = [origin_of(reading, link.src, moment, span, up=False).starts for link in same]
+        return Origin(item, (item, *(start for starts in others for start in starts)))
+    if owner is not None or kind not in (ItemKind.Lot, ItemKind.Container):
         return Origin(item, (item,))
-    if up and span is not Span.Ever and ItemKind(kind) is ItemKind.Container:
+    if up and span is not Span.Ever and kind == ItemKind.Container:
         return Origin(item, (item, *contents(reading, item, moment, moment.point)))
     states = contents(reading, item, moment, Span.Begun)
     if not up or span is Span.Ever:

@@ -8,15 +8,15 @@ known to share one.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tracenode.server.genealogy.edges.closure import Link
 from tracenode.server.store.reading.snapshot import OutOfTime
 from tracenode.server.store.schema import INF
 
-__all__ = ["Arrival", "Limits", "Origin", "Walked", "walk"]
+__all__ = ["Arrival", "Limits", "Origin", "Walked", "walk", "walk_all"]
 
 LinksFrom = Callable[[Sequence[int]], Iterable[Link]]
 Rank = Callable[[Sequence[int], int], Sequence[int]]
@@ -87,8 +87,7 @@ class Walked:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """An item reached for the instants [at, until), over which edge and from where."""
 
     item: int
@@ -181,6 +180,33 @@ def walk(
         inside = (link.src if up else link.dst) in found.depth
         (found.links if inside else found.omitted).append(link)
     return found
+
+
+def walk_all(origin: Origin, links_at: Mapping[int, list[Link]], *, up: bool) -> Walked:
+    """As `walk` where no limit can be met, over edges that share an instant, by the item that they
+    are walked from: what it finds, without its precautions. The lists are put in order."""
+    starts = sorted(origin.starts)
+    depth = dict.fromkeys([origin.asked, *starts], 0)
+    arrivals = {item: Arrival(item, -INF, INF) for item in starts}
+    links: list[Link] = []
+    level, below = starts, 0
+    while level:
+        below += 1
+        coming: list[int] = []
+        for item in level:
+            at = links_at.get(item)
+            if at is None:
+                continue
+            at.sort()
+            links += at
+            for link in at:
+                reached = link.src if up else link.dst
+                if reached not in arrivals:
+                    arrivals[reached] = Arrival(reached, -INF, INF, link, arrivals[item])
+                    coming.append(reached)
+                    depth.setdefault(reached, below)
+        level = sorted(coming)
+    return Walked(origin, up, False, depth, arrivals, list(dict.fromkeys(links)))
 
 
 def _fitting(origin: Origin, limits: Limits, found: Walked) -> Sequence[int]:

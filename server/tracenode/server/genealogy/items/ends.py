@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import Final
 
 from tracenode.models.genealogy import HitMark, Relation
 from tracenode.models.items import ItemKind, ItemState
@@ -25,10 +26,13 @@ from tracenode.server.genealogy.edges.walk import Walked
 from tracenode.server.genealogy.items.facts import Fact, facts_of
 from tracenode.server.genealogy.moment import Moment
 from tracenode.server.store.reading.snapshot import Reading
+from tracenode.server.store.schema import INF
 
 __all__ = ["LEFT", "PLACES", "Outcome", "leaves"]
 
 PLACES = (ItemKind.Container, ItemKind.Carrier)
+_CONTAIN: Final = int(Relation.Contain)
+_IDENTITY: Final = int(Relation.Identity)
 LEFT: dict[ItemState, HitMark] = {
     ItemState.Scrapped: HitMark.Scrapped,
     ItemState.Shipped: HitMark.Shipped,
@@ -38,9 +42,7 @@ LEFT: dict[ItemState, HitMark] = {
 def leaves(walked: Walked, facts: Mapping[int, Fact]) -> list[int]:
     """Return the units, lots and contents of an ingredients walk that nothing went into, and the
     containers drawn from while nothing was in them, unordered."""
-    links = [
-        link for link in (*walked.links, *walked.omitted) if link.relation is not Relation.Contain
-    ]
+    links = [link for link in (*walked.links, *walked.omitted) if link.rel & 15 != _CONTAIN]
     made = {link.dst for link in links} | walked.unseen
     drawn = {link.src for link in links}
     return [
@@ -67,22 +69,27 @@ class Outcome:
         self._stand_ins: dict[int, list[int]] = {}
         self._identified: set[int] = set()
         outputs: dict[int, list[int]] = {}
-        for link in filter(self._stands, walked.links):
+        standing = self._standing(walked.links)
+        for link in standing:
             outputs.setdefault(link.src, []).append(link.dst)
-        self._place(filter(self._stands, walked.links))
+        self._place(standing)
         self._holding = _reach(walked.origin.starts, outputs)
         if walked.truncated:
             self._complete()
 
-    def _stands(self, link: Link) -> bool:
+    def _standing(self, links: Iterable[Link]) -> list[Link]:
+        """Those of some edges that hold at the moment."""
         then = self._moment.as_of
-        return link.open if then is None else link.at <= then < link.until
+        if then is None:
+            return [link for link in links if link.until == INF]
+        return [link for link in links if link.at <= then < link.until]
 
     def _place(self, links: Iterable[Link]) -> None:
         for link in links:
-            if link.relation is Relation.Contain:
+            relation = link.rel & 15
+            if relation == _CONTAIN:
                 self._packed.setdefault(link.src, []).append(link.dst)
-            elif link.relation is Relation.Identity:
+            elif relation == _IDENTITY:
                 self._packed.setdefault(link.src, []).append(link.dst)
                 self._packed.setdefault(link.dst, []).append(link.src)
                 self._stand_ins.setdefault(link.src, []).append(link.dst)
@@ -96,7 +103,7 @@ class Outcome:
         reading, walked, moment = self._reading, self.walked, self._moment
         doubtful = [item for item in walked.depth if item not in self._holding]
         self._holding |= holding(reading, walked.origin.starts, doubtful, moment)
-        links = [link for link in walked.omitted if self._stands(link)]
+        links = self._standing(walked.omitted)
         self._place(links)
         unseen = {link.dst for link in links if link.relation is Relation.Identity}
         links += links_of(reading, list(unseen), moment, moment.point, up=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +15,7 @@ from tracenode.server.genealogy.edges.contents import emptied
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.store.reading.snapshot import Reading
 
-__all__ = ["Fact", "earliest", "facts_of", "receipts", "received"]
+__all__ = ["Fact", "earliest", "facts_of", "receipts", "received", "state_sql"]
 
 
 class Fact(NamedTuple):
@@ -42,6 +42,7 @@ class Fact(NamedTuple):
 # As in `closure`: quicker than calling the enumerations.
 _KINDS: Final = {int(kind): kind for kind in ItemKind}
 _STATES: Final = {int(state): state for state in ItemState}
+_OWNER: Final = "coalesce(i.state_of,i.id)"
 
 
 def _any(table: str, row: str, anchor: str, lens: Lens, column: str) -> str:
@@ -52,19 +53,26 @@ def _any(table: str, row: str, anchor: str, lens: Lens, column: str) -> str:
     )
 
 
+def state_sql(point: Lens) -> str:
+    """Return the state of an item, a row `i` of `item`, as an expression; NULL where it has none. A
+    content has that of its owner, and is scrapped where it was emptied out."""
+    state = _any("life", "l", _OWNER, point, "l.at AS at, l.ev AS ev, l.state AS state")
+    return (
+        f"iif(i.state_of IS NOT NULL AND {emptied('i', point)},{ItemState.Scrapped:d},"
+        f"(SELECT state FROM ({state}) ORDER BY at DESC, ev DESC LIMIT 1))"
+    )
+
+
 @cache
 def facts_sql(point: Lens) -> str:
     """Return the statement for the facts of the items in `:ids`, as one JSON array of rows."""
     ever = Lens(Span.Ever, point.live, bounded=False)
-    owner = "coalesce(i.state_of,i.id)"
     born = _any("life", "l", "i.id", ever, "l.at AS at")
-    state = _any("life", "l", owner, point, "l.at AS at, l.ev AS ev, l.state AS state")
-    hold = _any("hold", "h", owner, point, "1")
+    hold = _any("hold", "h", _OWNER, point, "1")
     return (
         "SELECT json_group_array(json_array(i.id,y.scheme,y.code,y.cls,i.text,i.gen,"
-        f"iif(i.state_of IS NULL,(SELECT min(at) FROM ({born})),i.at),"
-        f"iif(i.state_of IS NOT NULL AND {emptied('i', point)},{ItemState.Scrapped:d},"
-        f"(SELECT state FROM ({state}) ORDER BY at DESC, ev DESC LIMIT 1)),"
+        f"iif(i.state_of IS NULL,(SELECT at FROM ({born}) ORDER BY at LIMIT 1),i.at),"
+        f"{state_sql(point)},"
         f"EXISTS({hold}),i.state_of,iif(i.state_of IS NULL,0,i.ev)))"
         " FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value"
         " CROSS JOIN type y ON y.id=i.type"
@@ -116,8 +124,9 @@ def _fact(row: list[Any]) -> Fact:
 def _births_sql(lens: Lens) -> str:
     born = _any("life", "l", "i.id", lens, "l.at AS at")
     return (
-        "SELECT json_group_array(json_array(i.id,iif(i.state_of IS NULL,(SELECT min(at) FROM"
-        f" ({born})),i.at))) FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value"
+        "SELECT json_group_array(json_array(i.id,iif(i.state_of IS NULL,(SELECT at FROM"
+        f" ({born}) ORDER BY at LIMIT 1),i.at)))"
+        " FROM json_each(:ids) j CROSS JOIN item i ON i.id=j.value"
     )
 
 
@@ -139,11 +148,16 @@ def earliest(reading: Reading, ids: Sequence[int], count: int, moment: Moment) -
 
 # ------------------------------------------------------------------ receipts
 @cache
-def _registered_sql(lens: Lens) -> str:
+def _registered_sql(lens: Lens, *, told: bool) -> str:
+    """Return the statement for those of `:ids` that came by a receipt, as one JSON array; with what
+    came where `told`."""
     first = _any("life", "l", "j.value", lens, "l.at AS at, l.ev AS ev")
+    quantity = (
+        "json_extract(r.body, CASE r.type"
+        " WHEN 'correct' THEN '$.f.replacement.quantity' ELSE '$.f.quantity' END)"
+    )
     return (
-        "SELECT json_group_array(json_array(j.value, json_extract(r.body, CASE r.type"
-        " WHEN 'correct' THEN '$.f.replacement.quantity' ELSE '$.f.quantity' END)))"
+        f"SELECT json_group_array({f'json_array(j.value, {quantity})' if told else 'j.value'})"
         " FROM json_each(:ids) j CROSS JOIN journal r"
         f" ON r.seq=(SELECT ev FROM ({first}) ORDER BY at, ev LIMIT 1)"
         " WHERE r.type='receive' OR (r.type='correct'"
@@ -154,13 +168,17 @@ def _registered_sql(lens: Lens) -> str:
 def receipts(reading: Reading, ids: Sequence[int], moment: Moment) -> dict[int, str | None]:
     """Return those of some items that came by a receipt, each with the quantity that came; None is
     unknown."""
-    sql = _registered_sql(Lens(Span.Begun, moment.live, bounded=False))
-    found: dict[int, str | None] = {}
-    for chunk in chunks(ids):
-        found.update(reading.array(sql, {"ids": json.dumps(chunk), "K": moment.known}))
-    return found
+    return dict(_registered(reading, ids, moment, told=True))
 
 
 def received(reading: Reading, ids: Sequence[int], moment: Moment) -> set[int]:
     """Return those of some items that came by a receipt."""
-    return set(receipts(reading, ids, moment))
+    return set(_registered(reading, ids, moment, told=False))
+
+
+def _registered(
+    reading: Reading, ids: Sequence[int], moment: Moment, *, told: bool
+) -> Iterator[Any]:
+    sql = _registered_sql(Lens(Span.Begun, moment.live, bounded=False), told=told)
+    for chunk in chunks(ids):
+        yield from reading.array(sql, {"ids": json.dumps(chunk), "K": moment.known})

@@ -30,7 +30,8 @@ def held(reading: Reading, facts: dict[int, Fact], moment: Moment) -> set[int]:
     point = lens_of(moment, moment.point)
     holds, watched = reading.array(_standing_sql(point), moment.parameters)
     on_hold = {number for number, fact in facts.items() if fact.held}
-    on_hold |= facts.keys() & {item for item, _ in holds}
+    named = {item for item, _ in holds}
+    on_hold |= {n for n, fact in facts.items() if n in named or fact.owner in named}
     roots = {item for item, scope in holds if scope == _REACHING}
     if not roots and not watched:
         return on_hold
@@ -69,7 +70,8 @@ def _contents(reading: Reading, items: Iterable[int], moment: Moment) -> dict[in
 def _standing_sql(point: Lens) -> str:
     """Return the statement for what is held at an instant, as one JSON array: (item, scope) of the
     holds that reach further, for the contents of their items too, and of those on placeholders that
-    are identified, for the item that each is; and whether the window of a station is held."""
+    are identified, for the item that each is and, where they reach further, its contents; and
+    whether the window of a station is held."""
     ever = Lens(Span.Ever, point.live, bounded=False)
     holds = interval_sources("hold", "h", "h.scope", point)
     reaching = " UNION ".join(
@@ -77,17 +79,20 @@ def _standing_sql(point: Lens) -> str:
         f" WHERE h.scope={_REACHING}{hold.where}"
         for hold in holds
     )
-    identified = "".join(
-        f" UNION SELECT q.src, h.scope FROM {hold.table} h CROSS JOIN {edge.table} q"
-        f" ON q.dst=h.item AND q.rel+0*h.item={Relation.Identity:d}{edge.where} WHERE 1{hold.where}"
-        for hold in holds
-        for edge in edge_sources("q", "h.item", ever)
-    )
-    contents = "".join(
-        f" UNION SELECT s.id, h.scope FROM {hold.table} h CROSS JOIN item s INDEXED BY item_state"
-        f" ON s.state_of=h.item WHERE h.scope={_REACHING}{hold.where}"
-        for hold in holds
-    )
+    state = "item s INDEXED BY item_state ON s.state_of"
+    identified = contents = ""
+    for hold in holds:
+        reaches = f"WHERE h.scope={_REACHING}{hold.where}"
+        contents += (
+            f" UNION SELECT s.id, h.scope FROM {hold.table} h CROSS JOIN {state}=h.item {reaches}"
+        )
+        for edge in edge_sources("q", "h.item", ever):
+            real = (
+                f"FROM {hold.table} h CROSS JOIN {edge.table} q"
+                f" ON q.dst=h.item AND q.rel+0*h.item={Relation.Identity:d}{edge.where}"
+            )
+            identified += f" UNION SELECT q.src, h.scope {real} WHERE 1{hold.where}"
+            contents += f" UNION SELECT s.id, h.scope {real} CROSS JOIN {state}=q.src {reaches}"
     watched = " UNION ALL ".join(
         f"SELECT 1 FROM {watch.table} w WHERE 1{watch.where}"
         for watch in interval_sources("watch", "w", "w.station", point)

@@ -19,6 +19,8 @@ def unidentified(
 ) -> int:
     """Count those of some items that stand in for one that is still not known."""
     stand_ins = [item for item in items if facts[item].material == PLACEHOLDER]
+    if not stand_ins:
+        return 0
     links = links_of(
         reading, stand_ins, moment, moment.point, up=True, relations=(Relation.Identity,)
     )

@@ -13,10 +13,11 @@ from asyncua import ua
 from tracenode.drivers.driver import DriverStats
 from tracenode.drivers.supervisor import DeviceStatus
 from tracenode.models.readings import DeviceState, Point, Reading, Scan
-from tracenode.server.opcua.arguments import MAX_STRING, NULL_DATE
+from tracenode.server.opcua.methods.arguments import MAX_STRING, NULL_DATE
+from tracenode.server.opcua.nodes.values import NewValue
+from tracenode.server.opcua.surface.companions import CompanionDevices
 from tracenode.server.opcua.surface.telling import GAP, NORMAL, Told
 from tracenode.server.opcua.surface.tree import Members, point_id
-from tracenode.server.opcua.values import NewValue
 
 __all__ = ["DeviceChange", "Devices"]
 
@@ -66,8 +67,13 @@ class Devices:
     """Collects what devices say until it is shown. Every `take_...` method never blocks."""
 
     def __init__(
-        self, members: Mapping[str, Members], points: Mapping[str, Sequence[Point]]
+        self,
+        members: Mapping[str, Members],
+        points: Mapping[str, Sequence[Point]],
+        companions: CompanionDevices,
     ) -> None:
+        """`companions`: the same devices as companion models have them."""
+        self._companions = companions
         self._devices = {device: _Device(held) for device, held in members.items()}
         self._points = {
             (device, point.name): point_id(device, point.name)
@@ -103,6 +109,8 @@ class Devices:
         if status.state is DeviceState.Up:
             device.restarts += device.was_up and before is not DeviceState.Degraded
             device.was_up = True
+        for value in self._companions.state(status):
+            self._keep(value)
         self._set(device, "State", int(status.state))
         self._set(device, "StateSince", status.since)
         self._set(device, "Restarts", device.restarts)
@@ -137,6 +145,8 @@ class Devices:
             self._set(device, "RejectCounter", device.rejects)
             self._set(device, "LastReject", f"{why}: {scan.note}"[:MAX_STRING])
             return
+        for value in self._companions.scan(scan):
+            self._keep(value)
         device.scans += 1
         self._set(device, "ScanCounter", device.scans)
         self._set(device, "LastScanData", scan.text)

@@ -6,7 +6,7 @@ import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from asyncua import ua
@@ -14,13 +14,13 @@ from asyncua.server.address_space import AddressSpace
 from asyncua.ua.attribute_ids import AttributeIds
 
 from tracenode.models.receipts import Record
-from tracenode.server.opcua.arguments import NULL_DATE
-from tracenode.server.opcua.events import Event
-from tracenode.server.opcua.nodes import attribute
+from tracenode.server.opcua.methods.arguments import NULL_DATE
+from tracenode.server.opcua.nodes.book import attribute
+from tracenode.server.opcua.nodes.types import Rule, TypeTree
+from tracenode.server.opcua.subscriptions.events import Event
 from tracenode.server.opcua.surface.keys import model_id
 from tracenode.server.opcua.surface.structures import measurement_structure
 from tracenode.server.opcua.surface.telling import Told, told
-from tracenode.server.opcua.types import Rule, TypeTree
 
 __all__ = ["EventMaker"]
 
@@ -43,11 +43,15 @@ class EventMaker:
         self._types = types
         self._known: dict[str, dict[str, _Field]] = {}
 
-    def of_record(self, record: Record, source: ua.NodeId, source_name: str) -> Event:
+    def of_record(
+        self, record: Record, source: ua.NodeId, source_name: str, *, replayed: bool = False
+    ) -> Event:
         """Return the event of a record. Its id is the 16 bytes of the record's id, the same each
-        time it is told."""
+        time it is told; `replayed` marks that it was told before."""
         said = told(record)
         values = dict(said.fields)
+        if "Replayed" in values:
+            values["Replayed"] = replayed
         if "Measurements" in values:
             values["Measurements"] = [
                 measurement_structure(measured, record.at, record.event.device)
@@ -59,12 +63,21 @@ class EventMaker:
             source_name,
             event_id=uuid.UUID(record.record).bytes,
             time=record.at,
+            received=record.recorded,
         )
 
     def event(
-        self, said: Told, source: ua.NodeId, source_name: str, *, event_id: bytes, time: datetime
+        self,
+        said: Told,
+        source: ua.NodeId,
+        source_name: str,
+        *,
+        event_id: bytes,
+        time: datetime,
+        received: datetime | None = None,
     ) -> Event:
-        """Return an event with every mandatory field of its type, and the optional ones given."""
+        """Return an event with every mandatory field of its type, and the optional ones given;
+        `received` is its ReceiveTime, default now."""
         declared = self._fields(said.event_type)
         fields = {
             name: _variant(field, said.fields.get(name))
@@ -80,6 +93,7 @@ class EventMaker:
             message=said.message,
             severity=said.severity,
             fields=fields,
+            receive_time=received or datetime.now(UTC),
         )
 
     def _fields(self, event_type: str) -> Mapping[str, _Field]:

@@ -13,7 +13,9 @@ from tracenode.models.answers import ItemAnswer, ItemDetail, ItemView
 from tracenode.models.errors import TraceError
 from tracenode.models.identifiers import Identity
 from tracenode.server.genealogy import answer
-from tracenode.server.opcua.nodes import reference, reference_to
+from tracenode.server.opcua.nodes.book import reference, reference_to
+from tracenode.server.opcua.nodes.types import TypeTree
+from tracenode.server.opcua.nodes.virtual import Listing
 from tracenode.server.opcua.surface.keys import (
     item_id,
     item_of,
@@ -23,10 +25,9 @@ from tracenode.server.opcua.surface.keys import (
     station_id,
 )
 from tracenode.server.opcua.surface.listings import KeyedListing
+from tracenode.server.opcua.surface.pasts import ITEM_FIELDS
 from tracenode.server.opcua.surface.structures import item_fields
 from tracenode.server.opcua.surface.templates import Template
-from tracenode.server.opcua.types import TypeTree
-from tracenode.server.opcua.virtual import Listing
 from tracenode.server.store.reading.catalogue import Catalogue
 
 __all__ = ["Items", "item_display", "master_display"]
@@ -118,7 +119,13 @@ class Items:
         owner, display = item_id(public), item_display(public)
         if hash_:
             return self._template.variable(
-                owner, public, display, field, item_fields(view), at=view.updated_at
+                owner,
+                public,
+                display,
+                field,
+                item_fields(view),
+                at=view.updated_at,
+                historized=field in ITEM_FIELDS,
             )
         node = self._template.object(owner, public, display)
         node.references.extend(self._relations(view))

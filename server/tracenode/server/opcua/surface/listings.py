@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from asyncua import ua
 
-from tracenode.server.opcua.nodes import reference
+from tracenode.server.opcua.nodes.book import reference
+from tracenode.server.opcua.nodes.virtual import Page
 from tracenode.server.opcua.surface.keys import SITE
-from tracenode.server.opcua.virtual import Page
 
 __all__ = ["Keyed", "KeyedListing"]
 

@@ -14,7 +14,9 @@ from asyncua.ua.object_ids import ObjectIds
 from tracenode.models.identifiers import Identity
 from tracenode.models.quantities import Quantity
 from tracenode.server.opcua.ids import ua_id
-from tracenode.server.opcua.nodes import object_node
+from tracenode.server.opcua.nodes.book import object_node
+from tracenode.server.opcua.nodes.types import TypeTree
+from tracenode.server.opcua.nodes.virtual import Listing
 from tracenode.server.opcua.surface.items import item_display, master_display
 from tracenode.server.opcua.surface.keys import (
     below,
@@ -28,8 +30,6 @@ from tracenode.server.opcua.surface.keys import (
 )
 from tracenode.server.opcua.surface.listings import KeyedListing
 from tracenode.server.opcua.surface.templates import NO_DATA, Template
-from tracenode.server.opcua.types import TypeTree
-from tracenode.server.opcua.virtual import Listing
 from tracenode.server.store.reading.catalogue import Catalogue
 
 __all__ = ["ItemFolders", "Masters", "material_fields", "order_fields"]

@@ -13,11 +13,12 @@ from tracenode.models.events import Correct, Master, Void
 from tracenode.models.identifiers import Identity
 from tracenode.models.receipts import Record
 from tracenode.models.status import TraceStatus
-from tracenode.server.opcua.arguments import NULL_DATE
 from tracenode.server.opcua.core import TraceServer
+from tracenode.server.opcua.methods.arguments import NULL_DATE
+from tracenode.server.opcua.nodes.values import NewValue
+from tracenode.server.opcua.surface.changes import ModelChanges
 from tracenode.server.opcua.surface.keys import below, encoded, model_id
 from tracenode.server.opcua.surface.tree import ORGANIZES, Members
-from tracenode.server.opcua.values import NewValue
 from tracenode.server.store.reading.catalogue import Catalogue
 from tracenode.server.store.reading.slots import Slot, slots_of
 
@@ -31,15 +32,27 @@ class Slots:
     """Keeps the variables of the slots of all stations."""
 
     def __init__(
-        self, server: TraceServer, stations: Mapping[str, Members], catalogue: Catalogue
+        self,
+        server: TraceServer,
+        stations: Mapping[str, Members],
+        catalogue: Catalogue,
+        changes: ModelChanges,
     ) -> None:
+        self._changes = changes
+        for members in stations.values():
+            changes.watch(members["Slots"])
         self._server, self._stations, self._catalogue = server, stations, catalogue
         self._slots: dict[tuple[str, str], Members] = {}
+        self._held: dict[tuple[str, str], Slot] = {}
 
     def restored(self) -> Iterator[NewValue]:
         """Yield every value as the store knows it."""
         for station in self._stations:
             yield from self._shown(station)
+
+    def held(self) -> list[tuple[str, Slot, Members]]:
+        """Return what is on every slot as it was shown last: station, slot, ids of members."""
+        return [(key[0], slot, self._slots[key]) for key, slot in self._held.items()]
 
     def after(self, records: Sequence[Record]) -> Iterator[NewValue]:
         """Yield what changed by some records."""
@@ -63,17 +76,16 @@ class Slots:
     def _shown(self, station: str) -> Iterator[NewValue]:
         for slot in self._catalogue.read(lambda connection: slots_of(connection, station)):
             members = self._slots.get((station, slot.name)) or self._make(station, slot.name)
+            self._held[station, slot.name] = slot
             yield from _values(members, slot)
 
     def _make(self, station: str, name: str) -> Members:
         folder: ua.NodeId = self._stations[station]["Slots"]
+        node_id, type_id = below(folder, ".", encoded(name)), model_id("TraceSlotType")
         made = self._server.instances.create(
-            model_id("TraceSlotType"),
-            below(folder, ".", encoded(name)),
-            name,
-            parent=folder,
-            reference_type=ORGANIZES,
+            type_id, node_id, name, parent=folder, reference_type=ORGANIZES
         )
+        self._changes.added(folder, node_id, type_id)
         self._slots[station, name] = made
         return made
 

@@ -14,11 +14,11 @@ from tracenode.models.events import Complete, Correct, Void
 from tracenode.models.readings import DeviceState
 from tracenode.models.receipts import Record
 from tracenode.models.status import TraceStatus
-from tracenode.server.opcua.arguments import NULL_DATE
+from tracenode.server.opcua.methods.arguments import NULL_DATE
+from tracenode.server.opcua.nodes.values import NewValue
 from tracenode.server.opcua.surface.structures import item_fields
 from tracenode.server.opcua.surface.telling import told
 from tracenode.server.opcua.surface.tree import Members
-from tracenode.server.opcua.values import NewValue
 from tracenode.server.store.reading.catalogue import Catalogue, StationState, completion_in
 
 __all__ = ["Stations"]
@@ -140,12 +140,13 @@ class Stations:
         if members is None:
             return
         status = TraceStatus.Ok if record.refusal is None else record.refusal
-        yield NewValue(members["LastStatus"], int(status))
-        yield NewValue(members["LastStatusText"], record.text)
+        shown: dict[str, Any] = {"LastStatus": int(status), "LastStatusText": record.text}
         if record.refusal is None:
-            yield NewValue(members["LastEventSequence"], record.sequence)
-            yield NewValue(members["LastEventType"], told(record).event_type)
-            yield NewValue(members["LastEventTime"], record.at)
+            shown["LastEventSequence"] = record.sequence
+            shown["LastEventType"] = told(record).event_type
+            shown["LastEventTime"] = record.at
+        for name, value in shown.items():  # as their history has them
+            yield NewValue(members[name], value, source_time=record.recorded)
 
     def _state(self, station: str, state: StationState) -> Iterator[NewValue]:
         members = self._members[station]

@@ -17,7 +17,7 @@ from tracenode.models.genealogy import HitMark
 from tracenode.models.identifiers import Identity
 from tracenode.models.items import ItemKind
 from tracenode.models.receipts import Record
-from tracenode.server.opcua.arguments import NULL_DATE
+from tracenode.server.opcua.methods.arguments import NULL_DATE
 from tracenode.server.opcua.surface.telling import record_json, told
 
 __all__ = [

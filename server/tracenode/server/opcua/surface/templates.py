@@ -13,9 +13,10 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
-from tracenode.server.opcua.arguments import NULL_DATE
+from tracenode.server.opcua.history.capabilities import configuration
 from tracenode.server.opcua.ids import ua_id
-from tracenode.server.opcua.nodes import (
+from tracenode.server.opcua.methods.arguments import NULL_DATE
+from tracenode.server.opcua.nodes.book import (
     attribute,
     data_value,
     object_node,
@@ -23,8 +24,8 @@ from tracenode.server.opcua.nodes import (
     type_definition,
     variable_node,
 )
+from tracenode.server.opcua.nodes.types import Rule, TypeTree
 from tracenode.server.opcua.surface.keys import below, model_id, site_name
-from tracenode.server.opcua.types import Rule, TypeTree
 
 __all__ = ["NO_DATA", "Template"]
 
@@ -93,9 +94,10 @@ class Template:
         values: Mapping[str, Any],
         *,
         at: datetime | None = None,
+        historized: bool = False,
     ) -> NodeData | None:
         """Return one variable with its value, None where the type has none of this name. `at` is
-        its SourceTimestamp."""
+        its SourceTimestamp; `historized`: its past can be read."""
         member = self._members.get(field)
         if member is None:
             return None
@@ -116,7 +118,10 @@ class Template:
             type_id=member.type_id,
             type_name=member.type_name,
             description=member.description,
+            historized=historized,
         )
+        if historized:
+            node.references.append(configuration())
         node.references.append(
             reference(
                 owner,

@@ -12,10 +12,12 @@ from asyncua.ua.object_ids import ObjectIds
 
 from tracenode.models.config import Config, DeviceConfig, StationConfig
 from tracenode.models.readings import DeviceState, Point
-from tracenode.server.opcua.arguments import MAX_STRING
+from tracenode.server.companions.planning import NO_MODELS, Plan
 from tracenode.server.opcua.core import TraceServer
 from tracenode.server.opcua.ids import ua_id
-from tracenode.server.opcua.nodes import attribute, data_value, object_node, variable_node
+from tracenode.server.opcua.methods.arguments import MAX_STRING
+from tracenode.server.opcua.nodes.book import attribute, data_value, object_node, variable_node
+from tracenode.server.opcua.surface.companions import CompanionDevices
 from tracenode.server.opcua.surface.keys import (
     ROOT,
     area_id,
@@ -25,6 +27,7 @@ from tracenode.server.opcua.surface.keys import (
     site_name,
     station_id,
 )
+from tracenode.server.opcua.surface.mailbox_request import blank, new_epoch
 from tracenode.server.opcua.surface.methods.limits import (
     MAX_DEPTH,
     MAX_ITEMS,
@@ -68,9 +71,12 @@ class Tree:
     Devices, to Traceability and to Server (HasNotifier; stations and devices are event sources).
     """
 
-    def __init__(self, server: TraceServer) -> None:
+    def __init__(self, server: TraceServer, plan: Plan = NO_MODELS) -> None:
+        """`plan`: the models that are loaded beside ours."""
+        self.companions = CompanionDevices(server, plan)
         self._server = server
         self._create = server.instances.create
+        self._epoch = new_epoch()
         self.stations: dict[str, Members] = {}
         self.devices: dict[str, Members] = {}
 
@@ -88,11 +94,14 @@ class Tree:
                 "Stock",
                 *(f"Stock.{name}" for name in STOCK_METHODS),
                 *(f"Queries.{name}" for name in QUERY_METHODS),
+                *(f"Log.{name}" for name in LOG_MEMBERS),
+                "Items.PinItem",
+                "Items.UnpinItem",
                 "Diagnostics",
             ],
             values={
                 "SiteId": config.site.id,
-                "ModelVersion": self._model_version(),
+                "ModelVersion": self.model_version(),
                 "Limits.MaxDepth": MAX_DEPTH,
                 "Limits.MaxNodes": MAX_NODES,
                 "Limits.MaxItems": MAX_ITEMS,
@@ -113,6 +122,7 @@ class Tree:
             self._station(station, members["Equipment"])
         for device in config.devices:
             self._device(device, points.get(device.id, ()), members["Devices"])
+        self.companions.build(config.devices, READERS)
         return members
 
     def _notify(self, node_id: ua.NodeId) -> None:
@@ -122,7 +132,8 @@ class Tree:
         subscribable = ua.DataValue(ua.Variant(byte, ua.VariantType.Byte))
         node.attributes[AttributeIds.EventNotifier] = AttributeValue(subscribable)
 
-    def _model_version(self) -> str:
+    def model_version(self) -> str:
+        """Return the version of the types; empty where they do not tell it."""
         namespace = self._server.space.get(model_id("NamespaceMetadata"))
         for link in () if namespace is None else namespace.references:
             if link.BrowseName.Name == "NamespaceVersion":
@@ -139,7 +150,7 @@ class Tree:
             station.id,
             parent=area,
             reference_type=ORGANIZES,
-            optional=["Slots", *STATION_METHODS],
+            optional=["Slots", *STATION_METHODS, *(("Mailbox",) * station.variable_mailbox)],
             display=station.name or None,
             values={
                 "StationId": station.id,
@@ -152,6 +163,7 @@ class Tree:
                 "CountOK": 0,
                 "CountNotOK": 0,
                 "RecentItemIds": [""] * 16,
+                **(blank(self._epoch) if station.variable_mailbox else {}),
             },
             notifier=True,
         )
@@ -259,6 +271,14 @@ QUALITY_METHODS: Final = (
     "VoidRecord",
     "CorrectRecord",
     "MergePlaceholder",
+)
+LOG_MEMBERS: Final = (
+    "ConsumerCount",
+    "LaggingConsumers",
+    "Consumers",
+    "RegisterConsumer",
+    "Acknowledge",
+    "Replay",
 )
 QUERY_METHODS: Final = (
     "CommonOrigins",

@@ -11,6 +11,7 @@ Rooms:
 - `reach`      closure over file and overlay in plain Python
 - `huge`       the same with numpy, where thousands of items are on one level
 - `index`      what is loaded of a store, and when it may be asked
+- `notes`      what was moved, for an index that another process keeps of the same store
 - `making`     having the file made: here, or by a process of low priority (`python -m`)
 - `connection` a connection that knows the index
 """

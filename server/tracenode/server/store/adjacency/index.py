@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from tracenode.server.store.adjacency.layout import (
 )
 from tracenode.server.store.adjacency.making import make_in_process, make_index
 from tracenode.server.store.adjacency.moved import Moved, moved_since
+from tracenode.server.store.adjacency.notes import Notes
 from tracenode.server.store.adjacency.overlay import Overlay
 from tracenode.server.store.adjacency.reach import Adjacency
 from tracenode.server.store.file.database import StoreIdentity, connect_reader, damage_named
@@ -50,15 +51,23 @@ class Index:
     """The index of one open store. Without one, or while it may not be asked, `at` has nothing, and
     the tables answer.
 
-    `follows` is True where the writer of this process hands its edges over; else the index answers
-    for the journal position alone that it was made at.
+    `follows` is True where the edges of the writer are handed over; else the index answers for the
+    journal position alone that it was made at. `catch_up` is given where the writer is of another
+    process: it hands over what was moved up to a journal position at least, or says False.
     """
 
     def __init__(
-        self, database: Path, identity: StoreIdentity, *, follows: bool, mmap: bool = True
+        self,
+        database: Path,
+        identity: StoreIdentity,
+        *,
+        follows: bool,
+        mmap: bool = True,
+        catch_up: Callable[[int], bool] | None = None,
     ) -> None:
         self._database, self._identity, self._mmap = database, identity, mmap
-        self._follows = follows
+        self._follows, self._catch_up = follows, catch_up
+        self._notes: list[Notes] = []
         self._lock = threading.Lock()
         self._loading: Overlay | None = None
         self._loaded: _Loaded | None = None
@@ -68,6 +77,8 @@ class Index:
     def at(self, position: int) -> Adjacency | None:
         """Return the adjacency at the journal position of a snapshot; None where it is not known
         to be what the tables have then."""
+        if self._loaded is None or not self._caught_up(position):
+            return None
         loaded = self._loaded
         if loaded is None:
             return None
@@ -82,7 +93,25 @@ class Index:
         loaded = self._loaded
         return None if loaded is None else loaded.base.watermark
 
+    def _caught_up(self, position: int) -> bool:
+        return self._catch_up is None or self._catch_up(position)
+
     # -------------------------------------------------------------- following the writer
+    def note_for_another(self) -> Notes:
+        """Return notes of every transaction that is committed from now on, for an index of another
+        process."""
+        notes = Notes()
+        with self._lock:
+            if self._last is not None:
+                notes.hand_over(*self._last)
+            self._notes = [*self._notes, notes]
+        return notes
+
+    def note_no_more(self, notes: Notes) -> None:
+        """Let go of notes that nobody takes any more."""
+        with self._lock:
+            self._notes = [other for other in self._notes if other is not notes]
+
     def hand_over(self, position: int, moved: Sequence[Moved]) -> None:
         """Take what a transaction moved, up to a journal position, before it is committed."""
         with self._lock:
@@ -90,16 +119,20 @@ class Index:
             for overlay in (self._loading, self._loaded.overlay if self._loaded else None):
                 if overlay is not None:
                     overlay.hand_over(position, moved)
+            for notes in self._notes:
+                notes.hand_over(position, moved)
 
     def drop(self) -> None:
         """Answer from the tables again. The file stays, and can be loaded again."""
         with self._lock:
             self._loading = self._loaded = self._last = None
+            for notes in self._notes:
+                notes.lose()
 
     # -------------------------------------------------------------- loading
     def load(self) -> bool:
         """Load the file, and from the tables what came since; False where the file can't be used
-        or is far behind. A writing process removes a file that can't be used. Blocks.
+        or is far behind. The writing process removes a file that can't be used. Blocks.
 
         Raises:
             StoreError: the database can't be read.
@@ -111,7 +144,7 @@ class Index:
             try:
                 base = open_index(connection, self._database, self._identity, mapped=self._mmap)
             except UnusableIndex:
-                if self._follows:
+                if self._follows and self._catch_up is None:
                     index_path(self._database).unlink(missing_ok=True)
                 return False
             overlay = self._begin_to_follow()
@@ -121,7 +154,8 @@ class Index:
                 moved: list[Moved] = []
                 if self._follows and since > base.watermark:
                     moved = moved_since(connection, base.watermark, allowed)
-        if len(moved) >= allowed:
+        # What comes after this may not be of what the tables said already.
+        if len(moved) >= allowed or not self._caught_up(since):
             return False
         overlay.begin(since, moved)
         with self._lock:

@@ -1,9 +1,11 @@
-"""The file: a header of 4 KiB, then the inputs and the outputs of every item.
+"""The file: a header of 4 KiB, then the inputs and the outputs of every item, and what it is.
 
 For each direction `ptr` (u32, one more than items) and `idx` (i32): the neighbours of item n are
 `idx[ptr[n]:ptr[n + 1]]`, one for each edge row, ascending. A closed edge stands as `~neighbour`,
 below zero, so the closed ones of an item come first; one that ended when it began is left out, as
-no path leads over it. Little endian, each array at a multiple of 64 bytes.
+no path leads over it. Beside the inputs stands `rel` (u8), the relation and quality of each as in
+the table. `types` (u32) and `states` (u8) say of each item which type it has, and its state now.
+Little endian, each array at a multiple of 64 bytes.
 """
 
 from __future__ import annotations
@@ -15,32 +17,51 @@ import struct
 import sys
 import zlib
 from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from tracenode.server.store.file.database import StoreIdentity, sync_directory, sync_file
 from tracenode.server.store.file.lock import FileLock
-from tracenode.server.store.schema import SCHEMA_VERSION
+from tracenode.server.store.schema import INF, SCHEMA_VERSION
 from tracenode.server.store.writing.journal import head_of
 
-__all__ = ["Base", "Neighbours", "UnusableIndex", "index_path", "open_index", "write_index"]
+__all__ = [
+    "CONTENT",
+    "NO_STATE",
+    "Base",
+    "Neighbours",
+    "UnusableIndex",
+    "index_path",
+    "open_index",
+    "write_index",
+]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 HEADER: Final = 4096
 ALIGNED: Final = 64
 ROWS: Final = 50_000
 """Rows of SQLite at a time."""
+NO_STATE: Final = 255
+"""In `states`: there is no such item, or it has no state now."""
+CONTENT: Final = 254
+"""In `states`: a content, which has the state of its owner, or was emptied out."""
 
 _MAGIC: Final = b"TRNDADJ\0"
 _FIELDS: Final = struct.Struct("<8sIIQQQI36s32s")
 _CRC: Final = struct.Struct("<I")
 _INPUTS: Final = """
-SELECT dst, src FROM edge NOT INDEXED UNION ALL
-SELECT dst, ~src FROM edge_past NOT INDEXED WHERE until>at ORDER BY 1, 2"""
+SELECT dst, src, rel FROM edge NOT INDEXED UNION ALL
+SELECT dst, ~src, rel FROM edge_past NOT INDEXED WHERE until>at ORDER BY 1, 2"""
 _OUTPUTS: Final = """
 SELECT src, dst FROM edge INDEXED BY edge_out UNION ALL
 SELECT src, ~dst FROM edge_past INDEXED BY edge_past_out WHERE until>at ORDER BY 1, 2"""
+_ITEMS: Final = f"""
+SELECT i.id, i.type, iif(i.state_of IS NOT NULL, {CONTENT}, coalesce(
+  (SELECT l.state FROM life l WHERE l.item=i.id AND l.until={INF}
+   ORDER BY l.at DESC, l.ev DESC LIMIT 1), {NO_STATE}))
+FROM item i ORDER BY 1"""
 
 
 class UnusableIndex(Exception):
@@ -57,6 +78,17 @@ class Neighbours(NamedTuple):
         """Return the neighbours of an item of the file as they stand in it."""
         return self.idx[self.ptr[item] : self.ptr[item + 1]].tolist()
 
+    def of_all(self, items: Iterable[int]) -> list[int]:
+        """Return the neighbours of some items of the file, one item after another."""
+        ptr, idx = self
+        found: list[int] = []
+        for item in items:
+            begin = ptr[item]
+            end = ptr[item + 1]
+            if begin != end:
+                found += idx[begin:end].tolist()
+        return found
+
 
 class Base(NamedTuple):
     """An open file. It holds the edges as believed at the journal position `watermark`, for items
@@ -67,6 +99,10 @@ class Base(NamedTuple):
     edges: int
     inputs: Neighbours
     outputs: Neighbours
+    relations: memoryview
+    """Of the inputs."""
+    types: memoryview
+    states: memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +142,9 @@ class _Header:
 
     @property
     def sections(self) -> list[tuple[int, int]]:
-        """Beginning and length in bytes of the four arrays."""
-        lengths = [4 * (self.items + 1), 4 * self.edges] * 2
+        """Beginning and length in bytes of the arrays, in their order."""
+        ptr, idx = 4 * (self.items + 1), 4 * self.edges
+        lengths = [ptr, idx, self.edges, ptr, idx, 4 * self.items, self.items]
         starts = itertools.accumulate((_aligned(n) for n in lengths), initial=HEADER)
         return list(zip(starts, lengths, strict=False))
 
@@ -152,19 +189,18 @@ def _write(connection: sqlite3.Connection, draft: Path, identity: StoreIdentity)
     try:
         head = head_of(connection)
         (items,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM item").fetchone()
-        crc = edges = 0
+        crc, lengths = 0, []
         with draft.open("wb") as file:
             file.seek(HEADER)
-            for sql in (_INPUTS, _OUTPUTS):
-                ptr, idx = _neighbours(connection, sql, items)
-                edges = len(idx)
-                for numbers in (ptr, idx):
-                    if sys.byteorder == "big":
-                        numbers.byteswap()
-                    data = memoryview(numbers).cast("B")
-                    for part in (data, bytes(_aligned(len(data)) - len(data))):
-                        file.write(part)
-                        crc = zlib.crc32(part, crc)
+            for numbers in _arrays(connection, items):
+                lengths.append(len(numbers))
+                if sys.byteorder == "big":
+                    numbers.byteswap()
+                data = memoryview(numbers).cast("B")
+                for part in (data, bytes(_aligned(len(data)) - len(data))):
+                    file.write(part)
+                    crc = zlib.crc32(part, crc)
+            edges = lengths[1]
             file.seek(0)
             header = _Header(items, edges, head.seq, crc, identity.store, head.hash)
             file.write(header.packed())
@@ -174,19 +210,47 @@ def _write(connection: sqlite3.Connection, draft: Path, identity: StoreIdentity)
     return head.seq
 
 
-def _neighbours(
-    connection: sqlite3.Connection, sql: str, items: int
-) -> tuple[array[int], array[int]]:
-    """Return `ptr` and `idx`. SQLite reads both directions in their order, so nothing is sorted."""
-    counts = array("I", bytes(4 * (items + 1)))
-    idx = array("i")
+def _arrays(connection: sqlite3.Connection, items: int) -> Iterator[array[int]]:
+    """Yield all arrays in their order. SQLite reads both directions in theirs, so nothing is
+    sorted."""
+    counts, idx, relations = _counts(items), array("i"), array("B")
+    for ends, others, some in _columns(connection, _INPUTS):
+        idx.extend(others)
+        relations.extend(some)
+        _count(counts, ends)
+    yield array("I", itertools.accumulate(counts))
+    yield idx
+    yield relations
+    del relations
+    counts, idx = _counts(items), array("i")
+    for ends, others in _columns(connection, _OUTPUTS):
+        idx.extend(others)
+        _count(counts, ends)
+    yield array("I", itertools.accumulate(counts))
+    yield idx
+    types = array("I", bytes(4 * items))
+    states = array("B", bytes([NO_STATE]) * items)
+    for numbers, kinds, now in _columns(connection, _ITEMS):
+        for item, kind, state in zip(numbers, kinds, now, strict=True):
+            types[item] = kind
+            states[item] = state
+    yield types
+    yield states
+
+
+def _columns(connection: sqlite3.Connection, sql: str) -> Iterator[list[tuple[int, ...]]]:
     rows = connection.execute(sql)
     while some := rows.fetchmany(ROWS):
-        ends, others = zip(*some, strict=True)
-        idx.extend(others)
-        for item in ends:
-            counts[item + 1] += 1
-    return array("I", itertools.accumulate(counts)), idx
+        yield list(zip(*some, strict=True))
+
+
+def _counts(items: int) -> array[int]:
+    return array("I", bytes(4 * (items + 1)))
+
+
+def _count(counts: array[int], ends: Iterable[int]) -> None:
+    for item in ends:
+        counts[item + 1] += 1
 
 
 # ------------------------------------------------------------------ opening
@@ -220,7 +284,7 @@ def open_index(
     _check_origin(connection, header, identity)
     if zlib.crc32(data[HEADER:]) != header.crc:
         raise UnusableIndex("the checksum is wrong")
-    ptr_in, idx_in, ptr_out, idx_out = (
+    ptr_in, idx_in, relations, ptr_out, idx_out, types, states = (
         data[start : start + length] for start, length in header.sections
     )
     return Base(
@@ -229,6 +293,9 @@ def open_index(
         header.edges,
         Neighbours(ptr_in.cast("I"), idx_in.cast("i")),
         Neighbours(ptr_out.cast("I"), idx_out.cast("i")),
+        relations,
+        types.cast("I"),
+        states,
     )
 
 

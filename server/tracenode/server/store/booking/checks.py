@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from tracenode.models.errors import (
@@ -56,8 +56,10 @@ _VISIT_THEN: Final = """
 SELECT at, ev, station, until FROM visit WHERE item=? AND at<=? ORDER BY at DESC, ev DESC LIMIT 1"""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+_NOBODY: Final[Mapping[str, Found]] = MappingProxyType({})
+
+
+class Case(NamedTuple):
     """What a decision is made on: the tables, the event time in force, the record time (both in
     microseconds) and the journal position that the event would get."""
 
@@ -65,7 +67,7 @@ class Case:
     at: int
     rec: int
     seq: int
-    stand_ins: Mapping[str, Found] = field(default_factory=dict)
+    stand_ins: Mapping[str, Found] = _NOBODY
     """Placeholders that the event would make, by the text that means nothing else; number 0 where
     there was none before."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from tracenode.models.errors import MalformedRequest, WouldCloseCycle
@@ -197,4 +196,4 @@ def require_no_cycle(
         return
     node = drawn_from(case, input_)
     assert node is not None, "it holds something"
-    require_acyclic(case, output, input_ if node == input_.id else replace(input_, id=node))
+    require_acyclic(case, output, input_ if node == input_.id else input_._replace(id=node))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tracenode.models.event_parts import EventBase
 from tracenode.models.events import TraceEvent
@@ -15,13 +14,13 @@ Event = TypeVar("Event", bound=EventBase)
 
 def resolved(event: Event, **references: object) -> Event:
     """Return the event with these references; itself where they stand in it already."""
-    if all(getattr(event, name) == value for name, value in references.items()):
-        return event
-    return event.model_copy(update=references)
+    for name, value in references.items():
+        if getattr(event, name) != value:
+            return event.model_copy(update=references)
+    return event
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A yes. `event` has its references resolved to public ids and is what the journal keeps.
 
     `effect` False is an answer without effect: nothing is projected, the entry is a note.

@@ -36,6 +36,9 @@ WITH RECURSIVE t(n) AS (
 SELECT min(ev) FROM (
   SELECT h.ev FROM t CROSS JOIN item o ON o.id=t.n
     CROSS JOIN hold h ON h.item=coalesce(o.state_of, o.id) WHERE h.until={INF} AND h.scope=1
+  UNION ALL SELECT h.ev FROM t CROSS JOIN item o ON o.id=t.n CROSS JOIN edge i
+    INDEXED BY edge_identity ON i.src=o.state_of AND i.rel={Relation.Identity:d}
+    CROSS JOIN hold h ON h.item=i.dst WHERE h.until={INF} AND h.scope=1
   UNION ALL SELECT w.ev FROM t CROSS JOIN watch w CROSS JOIN visit v ON v.item=t.n
     AND {WAS_THERE.format(until="v.until")} WHERE w.until={INF})"""
 _BY_EDGES: Final = _INHERITED.format(mounted="")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from tracenode.models.errors import MalformedRequest, TraceError
 from tracenode.models.evaluation import Evaluation
@@ -44,8 +43,6 @@ __all__ = [
     "require_usable",
 ]
 
-_EXPIRED: Final = "SELECT expires FROM item WHERE id=? AND expires<=?"
-
 
 # ------------------------------------------------------------------ material
 def require_usable(case: Case, items: Iterable[Found]) -> None:
@@ -63,9 +60,8 @@ def require_usable(case: Case, items: Iterable[Found]) -> None:
 def require_unexpired(case: Case, items: Iterable[Found]) -> None:
     """Refuse what had expired at the event time: MaterialExpired."""
     for found in items:
-        row = case.connection.execute(_EXPIRED, (found.id, case.at)).fetchone()
-        if row is not None:
-            raise MaterialExpired(found.public, from_microseconds(row[0]))
+        if found.expires is not None and found.expires <= case.at:
+            raise MaterialExpired(found.public, from_microseconds(found.expires))
 
 
 # ------------------------------------------------------------------ route

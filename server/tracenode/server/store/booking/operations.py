@@ -31,7 +31,7 @@ from tracenode.server.store.booking.interlock import (
 from tracenode.server.store.booking.mounts import require_mounted
 from tracenode.server.store.reading.master import RouteStep
 from tracenode.server.store.reading.resolve import Found, public_id
-from tracenode.server.store.schema import INF
+from tracenode.server.store.schema import OPEN_DIGITS
 from tracenode.server.store.writing.journal import from_microseconds
 
 __all__ = ["abort", "check", "complete", "measure", "observe", "start"]
@@ -121,8 +121,9 @@ def _require_open(case: Case, found: Found, station: str) -> Visit:
 
 def _in_process_at(case: Case, station: str) -> str | None:
     row = case.connection.execute(
-        "SELECT v.item FROM station s CROSS JOIN visit v INDEXED BY visit_open"
-        f" WHERE s.name=? AND v.station=s.id AND v.until={INF} ORDER BY v.at DESC LIMIT 1",
+        "SELECT v.item FROM station s CROSS JOIN visit v INDEXED BY visit_stay"
+        f" WHERE s.name=? AND v.station=s.id AND length(v.until-v.at)={OPEN_DIGITS}"
+        " ORDER BY v.at DESC LIMIT 1",
         (station,),
     ).fetchone()
     return None if row is None else public_id(case.connection, row[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from tracenode.models.errors import MalformedRequest, PartAlreadyInstalled, UnknownItem
@@ -85,7 +84,7 @@ def decided(case: Case, event: TraceEvent, decide: Decide) -> Decision:
         stand_in = _stand_in(case, event, unknown.item)
         if stand_in is None:
             raise
-        decision = _made(decide(replace(case, stand_ins={unknown.item: stand_in}), event), stand_in)
+        decision = _made(decide(case._replace(stand_ins={unknown.item: stand_in}), event), stand_in)
     _require_own_id(case, decision.event)
     require_same_lot(case, decision.event)
     return decision
@@ -94,7 +93,7 @@ def decided(case: Case, event: TraceEvent, decide: Decide) -> Decision:
 def _made(decision: Decision, stand_in: Found) -> Decision:
     event = decision.event.model_copy(update={"placeholders": (stand_in.public,)})
     said = f"{stand_in.public} stands in for an unknown item"
-    return replace(decision, event=event, text="; ".join(filter(None, (decision.text, said))))
+    return decision._replace(event=event, text="; ".join(filter(None, (decision.text, said))))
 
 
 def _require_own_id(case: Case, recorded: TraceEvent) -> None:
@@ -122,7 +121,7 @@ def _stand_in(case: Case, event: TraceEvent, unknown: str) -> Found | None:
     public = str(Identity.stand_in(kind, number))
     former = standing_of(case.connection, public)
     number_, last = (0, case.at) if former is None else (former.number, former.last)
-    return Found(number_, public, kind, PLACEHOLDER, last, None, ItemState.Registered)
+    return Found(number_, public, kind, PLACEHOLDER, last, None, ItemState.Registered, None)
 
 
 def _read(text: str, usual: ItemKind) -> tuple[ItemKind, str | None]:

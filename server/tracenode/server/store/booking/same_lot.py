@@ -15,7 +15,7 @@ from tracenode.models.genealogy import Relation
 from tracenode.models.identifiers import is_placeholder
 from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.booking.trial import taken_back
-from tracenode.server.store.projecting.flows import DRAWN, flows, is_lot
+from tracenode.server.store.projecting.flows import DRAWN, FLOWING, flows, is_lot
 from tracenode.server.store.projecting.placeholders import identified_as, stood_in_by
 from tracenode.server.store.projecting.projector import project, target_of
 from tracenode.server.store.projecting.stock import holding_of
@@ -33,10 +33,14 @@ WHERE q.src=:lot AND q.rel={Relation.Identity:d} AND c.item=q.src AND c.state<>c
   AND m.item=q.dst AND m.derive=1 AND c.at<m.until
 LIMIT 1"""
 
+_CONCERNING: Final = FLOWING | {Identify, Void, Correct}
+
 
 def require_same_lot(case: Case, recorded: TraceEvent) -> None:
     """Refuse what would leave something drawn from a placeholder while a later content was in the
     lot that it is: MalformedRequest."""
+    if type(recorded) not in _CONCERNING:
+        return
     lots = _concerned(case, recorded)
     if not lots:
         return

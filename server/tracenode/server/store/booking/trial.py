@@ -13,6 +13,7 @@ from tracenode.server.store.booking.checks import Case
 from tracenode.server.store.booking.cycles import closes_cycle
 from tracenode.server.store.projecting.memory import forget
 from tracenode.server.store.projecting.projector import project
+from tracenode.server.store.projecting.stations import write_due
 from tracenode.server.store.reading.resolve import public_id
 
 __all__ = ["require_sound", "taken_back"]
@@ -22,6 +23,7 @@ __all__ = ["require_sound", "taken_back"]
 def taken_back(connection: sqlite3.Connection) -> Iterator[None]:
     """Undo at the end whatever is done to the tables inside."""
     marked = mark(connection)
+    write_due(connection)
     connection.execute("SAVEPOINT trial")
     try:
         yield

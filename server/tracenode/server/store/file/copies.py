@@ -15,7 +15,7 @@ from tracenode.server.store.file.lock import FileLock
 from tracenode.server.store.file.replacing import draft_of, replace_database
 from tracenode.server.store.file.verify import Verification, verify
 from tracenode.server.store.writing.chain import hash_at
-from tracenode.server.store.writing.journal import head_of
+from tracenode.server.store.writing.journal import end_of
 
 __all__ = ["Restored", "backup", "restore"]
 
@@ -121,22 +121,22 @@ def _refuse_loss(path: Path, draft: Path) -> None:
         database.check_header(path)
         with damage_named(path), contextlib.closing(database.connect_reader(path)) as connection:
             identity = database.identify(connection, path, None)
-            head = head_of(connection)
+            position, _, head = end_of(connection)
     except DamagedDatabase:
         return
     except SchemaMismatch as error:
         raise StoreError(f"{error}. Use --force to replace it all the same") from error
     with contextlib.closing(database.connect_reader(draft)) as connection:
         mine = database.identify(connection, draft, None)
-        last = head_of(connection).seq
-        common = hash_at(connection, head.seq, mine.store, mine.site)
+        last, _, _ = end_of(connection)
+        common = hash_at(connection, position, mine.store, mine.site)
     if identity != mine:
         raise StoreError(
             f"{path} is the journal of site {identity.site!r} (store {identity.store}), the backup"
             f" that of {mine.site!r} (store {mine.store}). Use --force to replace it all the same"
         )
-    if common != head.hash:
+    if common != head:
         raise StoreError(
-            f"{path} holds entries that the backup lacks: it ends at {head.seq}, the backup at"
+            f"{path} holds entries that the backup lacks: it ends at {position}, the backup at"
             f" {last}. Use --force to give them up"
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from tracenode.models.errors import MalformedRequest
 from tracenode.server.store.reading.snapshot import snapshot
 from tracenode.server.store.writing.chain import first_fault, hash_at
+from tracenode.server.store.writing.journal import head_of, position_of_sequence
 
 __all__ = ["Inspected", "inspect"]
 
@@ -55,14 +57,15 @@ def inspect(connection: sqlite3.Connection, first: int, last: int, limit: int) -
 
 
 def _position(connection: sqlite3.Connection, sequence: int) -> int | None:
-    row = connection.execute("SELECT seq FROM emitted WHERE es = ?", (sequence,)).fetchone()
-    return None if row is None else int(row[0])
+    if not 0 < sequence <= head_of(connection).sequence:
+        return None
+    return position_of_sequence(connection, sequence)
 
 
 def _sequence_from(connection: sqlite3.Connection, position: int, first: int, last: int) -> int:
     """Return the first published record of a stretch from a journal position on."""
-    row = connection.execute(
-        "SELECT es FROM emitted WHERE es BETWEEN ? AND ? AND seq >= ? ORDER BY es LIMIT 1",
-        (first, last, position),
-    ).fetchone()
-    return last if row is None else int(row[0])
+
+    def stands_at(sequence: int) -> int:
+        return position_of_sequence(connection, sequence)
+
+    return first + bisect_left(range(first, last), position, key=stands_at)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from tracenode.server.store.projecting import projector
+from tracenode.server.store.projecting.memory import defer
+from tracenode.server.store.projecting.stations import write_due
 from tracenode.server.store.writing import requests
 from tracenode.server.store.writing.journal import NOTED, REFUSED, entries, event_of
 
@@ -22,11 +24,13 @@ def replay(connection: sqlite3.Connection, reached: Callable[[int], None]) -> in
     then, and at the end. Transactions are the caller's: `reached` may end one and begin another.
     """
     sources = {name: number for number, name in connection.execute("SELECT id, name FROM source")}
-    done = 0
+    done = sequence = 0
+    defer(connection)
     (head,) = connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()
     while done < head:
         for entry in entries(connection, done, _STRETCH):
             body = json.loads(entry.body)
+            sequence = body.get("es", sequence)
             requests.index(
                 connection,
                 seq=entry.seq,
@@ -34,9 +38,11 @@ def replay(connection: sqlite3.Connection, reached: Callable[[int], None]) -> in
                 requester=entry.source,
                 kind=entry.type,
                 body=body,
+                sequence=sequence,
             )
             if entry.type not in (REFUSED, NOTED):
                 projector.apply(connection, entry.seq, entry.at, event_of(entry, body))
             done = entry.seq
+        write_due(connection)
         reached(done)
     return done

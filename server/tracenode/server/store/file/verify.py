@@ -16,7 +16,7 @@ from tracenode.server.store.file.database import StoreIdentity, damage_named
 from tracenode.server.store.file.rebuild import dump_hash, rebuilt_beside
 from tracenode.server.store.schema import PROJECTION_TABLES
 from tracenode.server.store.writing.chain import first_fault, hash_at
-from tracenode.server.store.writing.journal import head_of
+from tracenode.server.store.writing.journal import end_of, head_of
 
 __all__ = ["Anchor", "Verification", "verify"]
 
@@ -76,8 +76,10 @@ def verify(
                 older = database.is_older(connection)
                 if not older:
                     database.check_schema(connection, path)
-                entries, _, head, _ = head_of(connection)
+                entries, _, head = end_of(connection)
                 faults += _journal(connection, identity, anchor, progress)
+                if not older and not faults:
+                    faults += _numbers(connection)
                 if deep and not older and not faults:
                     faults += _tables(connection, path, identity, progress)
     except DamagedDatabase as error:
@@ -101,6 +103,16 @@ def _pages(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"page check: {finding}"
 
 
+_LAST_TOLD: Final = """
+SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM touch UNION ALL SELECT seq FROM request
+  UNION ALL SELECT seq FROM station_now UNION ALL SELECT ev FROM master
+  UNION ALL SELECT by FROM void)"""
+_UNPUBLISHED: Final = "SELECT count(*), coalesce(max(seq), 0) FROM unpublished"
+_NUMBERED: Final = """
+SELECT count(es), coalesce(max(es), 0)
+FROM (SELECT json_extract(body, '$.es') AS es FROM journal)"""
+
+
 def _journal(
     connection: sqlite3.Connection,
     identity: StoreIdentity,
@@ -110,14 +122,10 @@ def _journal(
     fault = first_fault(connection, identity.genesis, progress=progress)
     if fault is not None:
         yield str(fault)
-    entries = head_of(connection).seq
-    count, last, position = connection.execute(
-        "SELECT count(*), coalesce(max(es), 0), coalesce(max(seq), 0) FROM emitted"
-    ).fetchone()
+    entries, _, _ = end_of(connection)
+    (position,) = connection.execute(_LAST_TOLD).fetchone()
     if position > entries:
-        yield f"journal entry {entries + 1} is missing: the journal is cut off, {position} was told"
-    if count != last:
-        yield f"event sequence: expected {last} numbers without a gap, found {count}"
+        yield _cut_off(entries, position)
     if anchor is not None:
         found = hash_at(connection, anchor.position, identity.store, identity.site)
         if found is None:
@@ -130,6 +138,23 @@ def _journal(
                 f"journal up to entry {anchor.position}: expected hash {anchor.hash.hex()} of the"
                 f" anchor, found {found.hex()}"
             )
+
+
+def _cut_off(entries: int, position: int) -> str:
+    return f"journal entry {entries + 1} is missing: the journal is cut off, {position} was told"
+
+
+def _numbers(connection: sqlite3.Connection) -> Iterator[str]:
+    """Find gaps in the EventSequence, and entries without one that are gone from the end."""
+    count, last = connection.execute(_NUMBERED).fetchone()
+    unpublished, position = connection.execute(_UNPUBLISHED).fetchone()
+    head = head_of(connection)
+    if position > head.seq:
+        yield _cut_off(head.seq, position)
+        return
+    told = head.seq - unpublished
+    if not count == last == head.sequence == told:
+        yield f"event sequence: expected {count} numbers without a gap, found {last} and {told}"
 
 
 def _tables(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracenode.models.events import Correct, Release, TraceEvent, parse_event
 from tracenode.server.store.writing.journal import microseconds, position_of, record_id
@@ -39,8 +38,7 @@ WHERE t.item=:item AND j.seq=t.seq AND t.seq<:seq AND (j.type='correct' OR j.at>
   AND NOT EXISTS(SELECT 1 FROM void v WHERE v.ev=t.seq)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """What happened according to the record at `seq`; for a correction, its replacement.
 
     `hold` is the position of the hold that a release ends.
@@ -68,6 +66,9 @@ def entry(connection: sqlite3.Connection, seq: int) -> tuple[str, int, TraceEven
 
 def fact_of(connection: sqlite3.Connection, seq: int, at: int, event: TraceEvent) -> Fact:
     """Return what a recorded event says happened. A void says nothing but that."""
+    kind = type(event)
+    if kind is not Correct and kind is not Release:
+        return Fact(at, seq, event)
     if isinstance(event, Correct):
         assert event.replacement.event_time is not None, "recorded with its time"
         return Fact(microseconds(event.replacement.event_time), seq, event.replacement)

@@ -22,7 +22,7 @@ from tracenode.models.identifiers import SCHEMES
 from tracenode.models.items import ItemKind
 from tracenode.models.quantities import Quantity
 
-__all__ = ["DRAWN", "INPUTS", "Flow", "FlowKind", "flows", "is_container", "is_lot"]
+__all__ = ["DRAWN", "FLOWING", "INPUTS", "Flow", "FlowKind", "flows", "is_container", "is_lot"]
 
 
 class FlowKind(IntEnum):
@@ -48,6 +48,9 @@ DRAWN: Final = frozenset({FlowKind.Draw, FlowKind.Load, FlowKind.Feed})
 _LOT: Final = SCHEMES[ItemKind.Lot] + ":"
 _CONTAINER: Final = SCHEMES[ItemKind.Container] + ":"
 _DIVISIBLE: Final = (_LOT, _CONTAINER)
+FLOWING: Final = frozenset({Consume, Split, Transform, Merge, Fill, Transfer, Empty, Adjust, Load})
+"""The events that may bring something into a lot or container, or out of one; what draws lasting
+edges is among them."""
 
 
 class Flow(NamedTuple):
@@ -73,6 +76,8 @@ def flows(event: TraceEvent) -> tuple[Flow, ...]:
 
     What a lot is registered, received or made with is no flow: it is there from the beginning.
     """
+    if type(event) not in FLOWING:
+        return ()
     match event:
         case Consume():
             if event.item.startswith(_LOT):

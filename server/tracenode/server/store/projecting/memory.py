@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tracenode.server.store.projecting.standing import Standing
     from tracenode.server.store.projecting.stock import Holding
 
-__all__ = ["Memory", "RememberingConnection", "forget", "memory_of"]
+__all__ = ["Memory", "RememberingConnection", "defer", "forget", "memory_of"]
 
 REMEMBERED: Final = 8192
 """Entries of each kind at most; then all of that kind are forgotten, and read again when needed."""
@@ -70,6 +70,9 @@ class RememberingConnection(IndexedConnection):
         self.memory = Memory()
         self.moved: list[Moved] | None = None
         """The edges that its transaction moved; None where nobody follows them."""
+        self.due: dict[int, list[int]] | None = None
+        """By station: the last record and the verdicts OK and NotOK that its transaction has yet to
+        write; None where each is written at once."""
 
 
 def memory_of(connection: sqlite3.Connection) -> Memory:
@@ -77,7 +80,16 @@ def memory_of(connection: sqlite3.Connection) -> Memory:
     return connection.memory if isinstance(connection, RememberingConnection) else Memory()
 
 
+def defer(connection: sqlite3.Connection) -> None:
+    """Have the counts of stations written when `stations.write_due` is called, which is owed before
+    each commit and savepoint."""
+    if isinstance(connection, RememberingConnection):
+        connection.due = {}
+
+
 def forget(connection: sqlite3.Connection) -> None:
     """Drop what is remembered of rows that were rolled back."""
     if isinstance(connection, RememberingConnection):
         connection.memory = Memory()
+        if connection.due:
+            connection.due = {}

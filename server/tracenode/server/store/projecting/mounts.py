@@ -79,7 +79,7 @@ def any_mounts(connection: sqlite3.Connection) -> bool:
 def slot_of(connection: sqlite3.Connection, event: TraceEvent) -> int | None:
     """Return the number of the slot that an event loads or unloads, giving it one where it has
     none; None for other events."""
-    if not isinstance(event, Load | Unload):
+    if type(event) is not Load and type(event) is not Unload:
         return None
     position_id(connection, event.slot)
     return slot_id(connection, station_id(connection, event.station), event.slot)

@@ -7,11 +7,13 @@ of consumption and transformation are no intervals: they begin with their event 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tracenode.models.evaluation import Evaluation
+from tracenode.models.event_parts import EventBase
 from tracenode.models.events import (
     Abort,
     Assemble,
@@ -172,23 +174,26 @@ def is_unit(public: str) -> bool:
 def moved(event: TraceEvent) -> tuple[str, ...]:
     """Return the public ids whose intervals an event changes; a release's item is not in it. Every
     event may change since when a placeholder is known, and with it its identity."""
-    own = _moved(event)
-    stand_ins = tuple(filter(is_placeholder, named(event)))
+    field = _MOVED.get(type(event))
+    own = _several_moved(event) if field is None else (getattr(event, field),)
+    stand_ins = [public for public in named(event) if is_placeholder(public)]
     return tuple(dict.fromkeys((*own, *stand_ins))) if stand_ins else own
 
 
-def _moved(event: TraceEvent) -> tuple[str, ...]:
+_MOVED: Final[dict[type[EventBase], str]] = {
+    **dict.fromkeys((Register, Receive, Start, Complete, Abort, Scrap, Merge), "item"),
+    **dict.fromkeys((Pack, Unpack, Relabel), "item"),
+    **dict.fromkeys((Assemble, Remove), "part"),
+    **dict.fromkeys((Bind, Unbind), "carrier"),
+    Split: "child",
+}
+"""The field with the one item whose intervals an event changes."""
+
+
+def _several_moved(event: TraceEvent) -> tuple[str, ...]:
     match event:
-        case Assemble() | Remove():
-            return (event.part,)
         case Consume():
             return (event.lot,) if is_unit(event.lot) else ()
-        case (
-            Register() | Receive() | Start() | Complete() | Abort() | Pack() | Unpack() | Relabel()
-        ):
-            return (event.item,)
-        case Scrap() | Merge():
-            return (event.item,)
         case Hold():
             return (event.item,) if event.item else ()
         case Replace():
@@ -196,10 +201,6 @@ def _moved(event: TraceEvent) -> tuple[str, ...]:
         case Transform():
             inputs = dict.fromkeys(p.item for p in event.inputs if is_unit(p.item))
             return (*inputs, *(output.item for output in event.outputs))
-        case Split():
-            return (event.child,)
-        case Bind() | Unbind():
-            return (event.carrier,)
         case Ship():
             return tuple(dict.fromkeys(event.items))
         case _:
@@ -238,11 +239,25 @@ def _members(same: _Same) -> _Members:
 
 def moves(public: str, event: TraceEvent, hold: int = 0) -> tuple[Move, ...]:
     """Return what an event does to one item's intervals, in order. `hold` as in `Fact`."""
-    own = _own_moves(public, event, hold)
+    found = _MOVES.get(type(event))
+    own = () if found is None else found(public, event, hold)
     return (*own, Birth()) if public in event.placeholders else own
 
 
-def _own_moves(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
+def _operation(public: str, event: TraceEvent, _: int) -> tuple[Move, ...]:
+    match event:
+        case Start() if event.item == public:
+            return (_IN_PROCESS, Enter(event.station))
+        case Complete() if event.item == public:
+            passed = event.evaluation is Evaluation.OK
+            return (_COMPLETED if passed else _REGISTERED, Leave(event.station))
+        case Abort() if event.item == public:
+            return (LifeBack(), Leave(event.station))
+        case _:
+            return ()
+
+
+def _part(public: str, event: TraceEvent, _: int) -> tuple[Move, ...]:
     match event:
         case Assemble() if event.part == public:
             return (Inside(Relation.Install, event.parent, event.quantity, event.position),)
@@ -252,48 +267,50 @@ def _own_moves(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
             return (Out(Relation.Install, event.parent),)
         case Replace() if event.new_part == public:
             return (Inside(Relation.Install, event.parent, None, event.position),)
+        case _:
+            return ()
+
+
+def _packing(public: str, event: TraceEvent, _: int) -> tuple[Move, ...]:
+    match event:
         case Pack() if event.item == public:
             return (Inside(Relation.Contain, event.container, None, event.position),)
         case Unpack() if event.item == public:
             return (Out(Relation.Contain, event.container),)
-        case Start() if event.item == public:
-            return (LifeTo(ItemState.InProcess), Enter(event.station))
-        case Complete() if event.item == public:
-            passed = event.evaluation is Evaluation.OK
-            state = ItemState.Completed if passed else ItemState.Registered
-            return (LifeTo(state), Leave(event.station))
-        case Abort() if event.item == public:
-            return (LifeBack(), Leave(event.station))
-        case Consume() if event.lot == public and is_unit(public):
-            return (LifeTo(ItemState.Consumed), Leave())
-        case Register() | Receive() if event.item == public:
+        case _:
+            return ()
+
+
+def _birth(public: str, event: TraceEvent, _: int) -> tuple[Move, ...]:
+    match event:
+        case Register() | Receive() | Merge() if event.item == public:
+            return (Birth(),)
+        case Split() if event.child == public:
             return (Birth(),)
         case _:
-            return _rarer_moves(public, event, hold)
+            return ()
 
 
-def _rarer_moves(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
+def _use(public: str, event: TraceEvent, _: int) -> tuple[Move, ...]:
     match event:
+        case Consume() if event.lot == public and is_unit(public):
+            return (LifeTo(ItemState.Consumed), Leave())
         case Transform():
             members = _members(_Same(event))
             if public in members.made:
                 return (Birth(),)
             if is_unit(public) and public in members.used:
                 return (LifeTo(ItemState.Consumed), Leave())
-        case Split() if event.child == public:
-            return (Birth(),)
-        case Merge() if event.item == public:
-            return (Birth(),)
         case Scrap() if event.item == public:
             return (LifeTo(ItemState.Scrapped), Leave())
         case Ship() if public in _members(_Same(event)).used:
             return (LifeTo(ItemState.Shipped), Leave())
         case _:
-            return _marks(public, event, hold)
+            pass
     return ()
 
 
-def _marks(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
+def _mark(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
     match event:
         case Hold() if event.item == public:
             return (HoldOn(_SCOPES[event.scope]),)
@@ -309,6 +326,21 @@ def _marks(public: str, event: TraceEvent, hold: int) -> tuple[Move, ...]:
             return (AliasOn(event.alias, public, tag=False),)
         case _:
             return ()
+
+
+_IN_PROCESS: Final = LifeTo(ItemState.InProcess)
+_COMPLETED: Final = LifeTo(ItemState.Completed)
+_REGISTERED: Final = LifeTo(ItemState.Registered)
+_Moves = Callable[[str, TraceEvent, int], tuple[Move, ...]]
+_MOVES: Final[dict[type[EventBase], _Moves]] = {
+    **dict.fromkeys((Start, Complete, Abort), _operation),
+    **dict.fromkeys((Assemble, Remove, Replace), _part),
+    **dict.fromkeys((Pack, Unpack), _packing),
+    **dict.fromkeys((Register, Receive, Split, Merge), _birth),
+    **dict.fromkeys((Consume, Transform, Scrap, Ship), _use),
+    **dict.fromkeys((Hold, Release, Bind, Unbind, Identify, Relabel), _mark),
+}
+"""By event: to ask a class of events whether one is of it takes longer than to find it here."""
 
 
 def _text(public: str) -> str:

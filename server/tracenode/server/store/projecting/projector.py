@@ -28,6 +28,7 @@ from tracenode.server.store.projecting import content, mounts, tail, watches
 from tracenode.server.store.projecting.belief import EDGE, Row, withdraw
 from tracenode.server.store.projecting.expiry import expiry_of
 from tracenode.server.store.projecting.facts import Fact, entry, fact_of
+from tracenode.server.store.projecting.flows import FLOWING
 from tracenode.server.store.projecting.interning import KINDS, position_id, type_id, unit_id
 from tracenode.server.store.projecting.memory import memory_of
 from tracenode.server.store.projecting.moves import moved, moves
@@ -107,16 +108,18 @@ def _moved(connection: sqlite3.Connection, fact: Fact) -> tuple[str, ...]:
 
 
 def _book(connection: sqlite3.Connection, fact: Fact) -> list[Row]:
-    born = births(fact.event)
+    event = fact.event
+    born = births(event)
     fresh = _bear(connection, fact, born) if born else {}
     reborn = {public for public, _ in born if public not in fresh}
-    reborn |= set(fact.event.placeholders)
-    refolded = isinstance(fact.event, Abort | Identify)
+    reborn.update(event.placeholders)
+    refolded = type(event) is Abort or type(event) is Identify
     standings = {public: _standing(connection, public) for public in items_of(connection, fact)}
     numbers = {public: standing.number for public, standing in standings.items()}
     _touch(connection, numbers.values(), fact.seq)
     changed = content.born(connection, fact, fresh) if born else []
-    changed += _draw(connection, fact, numbers)
+    if type(event) in FLOWING:
+        changed += _draw(connection, fact, numbers)
     watches.mark(connection, fact)
     for public in _moved(connection, fact):
         standing = standings[public]
@@ -124,7 +127,7 @@ def _book(connection: sqlite3.Connection, fact: Fact) -> list[Row]:
         if fact.at < last or refolded or public in reborn:
             changed += recompute(connection, number, public, fact.seq, (fact,))
         else:
-            for step in moves(public, fact.event, fact.hold):
+            for step in moves(public, event, fact.hold):
                 tail.append(connection, standing, step, fact, numbers)
         if fact.at > last:
             connection.execute("UPDATE item SET last=? WHERE id=?", (fact.at, number))
@@ -163,7 +166,8 @@ def _withdraw(
         withdraw(connection, key, seq)
     changed += content.take_back(connection, target, numbers, seq, newest)
     for fact in newest:
-        changed += _draw(connection, fact, numbers)
+        if type(fact.event) in FLOWING:
+            changed += _draw(connection, fact, numbers)
         connection.executemany(
             "UPDATE item SET last=? WHERE id=? AND last<?",
             [(fact.at, numbers[public], fact.at) for public in _moved(connection, fact)],
@@ -207,6 +211,7 @@ def _bear(
             identity.part,
             fact.at,
             unit,
+            expires,
             life=None,
             visit=None,
             inside=dict.fromkeys(INSIDE),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracenode.models.events import (
     Adjust,
@@ -75,6 +74,8 @@ def named(event: TraceEvent) -> tuple[str, ...]:
             return (event.item,)
         case Consume():
             return (event.item, event.lot)
+        case Assemble():
+            return (event.parent, event.part)
         case _:
             return _rarer_names(event)
 
@@ -124,8 +125,14 @@ def _content_names(
             return (event.lot,)
 
 
+_MAKING: Final = frozenset({Register, Receive, Merge, Transform, Split})
+
+
 def births(event: TraceEvent) -> tuple[tuple[str, Quantity | None], ...]:
     """Return (public id, quantity) of the items that an event makes, placeholders included."""
+    if type(event) not in _MAKING:
+        placeholders = event.placeholders
+        return tuple((public, None) for public in placeholders) if placeholders else ()
     match event:
         case Register() | Receive() | Merge():
             return ((event.item, event.quantity),)
@@ -134,11 +141,10 @@ def births(event: TraceEvent) -> tuple[tuple[str, Quantity | None], ...]:
         case Split():
             return ((event.child, event.quantity),)
         case _:
-            return tuple((public, None) for public in event.placeholders)
+            return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(NamedTuple):
     """An edge that begins with its event and never ends. `ordinal` tells the edges of one event
     apart."""
 
@@ -157,12 +163,17 @@ _MADE: Final = relation_code(Relation.Transform)
 _POOLED: Final = relation_code(Relation.Transform, EdgeQuality.Pooled)
 
 
+_DRAWING: Final = frozenset({Consume, Fill, Transfer, Split, Merge, Transform})
+
+
 def drawn(event: TraceEvent) -> tuple[Drawn, ...]:
     """Return the lasting edges of an event: of a consumption, fill, transfer, transformation, split
     or merge; between lots and containers they join contents (SEMANTICS S5).
 
     Several outputs without a map give pooled edges, whose quantities are unknown (SEMANTICS S11).
     """
+    if type(event) not in _DRAWING:
+        return ()
     match event:
         case Consume():
             return (Drawn(event.item, event.lot, 0, _CONSUMED, event.quantity, event.position),)

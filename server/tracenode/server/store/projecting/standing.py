@@ -24,7 +24,7 @@ parsed: Final = lru_cache(maxsize=4096)(Identity.parse)
 """`Identity.parse`, remembering: an event's ids are read several times on its way."""
 
 _ITEM: Final = """
-SELECT i.id, t.cls, i.last, i.unit FROM type t CROSS JOIN item i
+SELECT i.id, t.cls, i.last, i.unit, i.expires FROM type t CROSS JOIN item i
 WHERE t.scheme=? AND t.code=? AND i.text=? AND i.type=t.id AND i.gen=? AND i.state_of IS NULL"""
 _LIFE: Final = "SELECT at, ev, state FROM life WHERE item=? ORDER BY at DESC, ev DESC LIMIT 1"
 _VISIT: Final = (
@@ -46,6 +46,8 @@ class Standing:
     """Newest event time of its intervals."""
     unit: int | None
     """Interned unit of the quantity that it was registered with."""
+    expires: int | None
+    """Until when it may be used, microseconds of event time; None for ever."""
     life: Life | None
     """None where the item does not exist: its registration is void."""
     visit: Visit | None
@@ -73,7 +75,7 @@ def standing_of(connection: sqlite3.Connection, public: str) -> Standing | None:
     ).fetchone()
     if row is None:
         return None
-    number, kind, last, unit = row
+    number, kind, last, unit, expires = row
     items[canonical] = standing = Standing(
         number,
         canonical,
@@ -81,6 +83,7 @@ def standing_of(connection: sqlite3.Connection, public: str) -> Standing | None:
         identity.part,
         last,
         unit,
+        expires,
         connection.execute(_LIFE, (number,)).fetchone(),
         connection.execute(_VISIT, (number,)).fetchone(),
         {},

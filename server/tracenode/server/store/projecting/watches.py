@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from typing import Final
 
 from tracenode.models.event_parts import Window
 from tracenode.models.events import Hold, Release
@@ -20,9 +21,13 @@ from tracenode.server.store.writing.journal import microseconds
 
 __all__ = ["mark", "unmark"]
 
+_WATCHING: Final = frozenset({Hold, Release})
+
 
 def mark(connection: sqlite3.Connection, fact: Fact) -> None:
     """Carry out a hold on a window, or the release of one; nothing for any other event."""
+    if type(fact.event) not in _WATCHING:
+        return
     match fact.event:
         case Hold(window=Window() as window):
             low = -INF if window.since is None else microseconds(window.since)

@@ -4,5 +4,7 @@
 - `resolve`, `scanned`, `known`  from a text to an item: to book, as scanned, to ask
 - `master`      master data: what an entry must say, and the one in force
 - `catalogue`, `slots`  what is browsed
+- `sequences`   what an EventSequence stands for
 - `reports`     issued reports
+- `spans`       records of a stretch of the journal
 """

@@ -22,7 +22,7 @@ from tracenode.server.store.file.database import connect_reader, damage_named
 from tracenode.server.store.reading.known import number_of_id
 from tracenode.server.store.reading.master import master_data
 from tracenode.server.store.reading.resolve import public_id
-from tracenode.server.store.schema import INF
+from tracenode.server.store.schema import INF, OPEN_DIGITS
 from tracenode.server.store.writing.journal import (
     NOTED,
     entries,
@@ -66,14 +66,14 @@ SELECT DISTINCT m.key FROM master m WHERE m.kind=:kind AND m.key>:after
        ORDER BY x.ev DESC LIMIT 1) IS NOT NULL
 ORDER BY m.key LIMIT :limit"""
 _OPEN_VISITS: Final = f"""
-SELECT v.item FROM visit v INDEXED BY visit_open WHERE v.until={INF}
-ORDER BY v.station, v.at LIMIT ?"""
+SELECT v.item FROM station s CROSS JOIN visit v INDEXED BY visit_stay
+WHERE v.station=s.id AND length(v.until-v.at)={OPEN_DIGITS} ORDER BY s.id, v.at LIMIT ?"""
 _STATION: Final = """
 SELECT s.id, n.seq, n.ok, n.nok FROM station s LEFT JOIN station_now n ON n.station=s.id
 WHERE s.name=?"""
 _OPEN_HERE: Final = f"""
-SELECT v.item, v.at FROM visit v INDEXED BY visit_open WHERE v.station=? AND v.until={INF}
-ORDER BY v.at DESC LIMIT 1"""
+SELECT v.item, v.at FROM visit v INDEXED BY visit_stay
+WHERE v.station=? AND length(v.until-v.at)={OPEN_DIGITS} ORDER BY v.at DESC LIMIT 1"""
 _ENDED_BY: Final = f"""
 SELECT v.uev FROM visit v INDEXED BY visit_at WHERE v.station=? AND v.until<{INF}
 ORDER BY v.at DESC LIMIT {RECENT}"""

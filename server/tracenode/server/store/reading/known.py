@@ -18,14 +18,17 @@ from tracenode.server.store.reading.resolve import (
 from tracenode.server.store.reading.scanned import meaning_of
 from tracenode.server.store.schema import INF
 
-__all__ = ["number_of", "number_of_id"]
+__all__ = ["IDENTIFIED", "number_of", "number_of_id", "parts_of"]
 
 _KNOWN: Final = """
 (EXISTS(SELECT 1 FROM life f WHERE f.item=i.id AND f.kf<=:k)
   OR EXISTS(SELECT 1 FROM life_was f WHERE f.item=i.id AND f.kf<=:k AND f.kt>:k))"""
-_BY_IDENTITY: Final = f"""
-SELECT i.id FROM type t CROSS JOIN item i WHERE t.scheme=:scheme AND t.code=:part
+IDENTIFIED: Final = f"""
+FROM type t CROSS JOIN item i WHERE t.scheme=:scheme AND t.code=:part
   AND i.text=:text AND i.type=t.id AND i.gen=:gen AND i.state_of IS NULL AND {_KNOWN}"""
+"""What follows SELECT for the item `i` of type `t` with the `parts_of` an identity, as known at
+journal position `:k`. There is one at most."""
+_BY_IDENTITY: Final = f"SELECT i.id {IDENTIFIED}"
 _BY_CONTENT: Final = """
 SELECT s.id FROM type t CROSS JOIN item i CROSS JOIN item s
 WHERE t.scheme=:scheme AND t.code=:part AND i.text=:text AND i.type=t.id AND i.gen=:gen
@@ -55,7 +58,7 @@ def number_of_id(
     if identity is None:
         return None
     sql = _BY_CONTENT if identity.state else _BY_IDENTITY
-    values = {"k": INF if known is None else known, **_parts(identity)}
+    values = {"k": INF if known is None else known, **parts_of(identity)}
     row = connection.execute(sql, values).fetchone()
     return None if row is None else int(row[0])
 
@@ -90,7 +93,7 @@ def number_of(
         for row in connection.execute(_BY_TEXT, {**asked, "text": possible})
     ]
     for product in meaning.identities:
-        named += connection.execute(_BY_PRODUCT, {**asked, **_parts(product)})
+        named += connection.execute(_BY_PRODUCT, {**asked, **parts_of(product)})
     meant |= {number for number, kind in named if carriers_too or ItemKind(kind) not in CARRIERS}
     if len(meant) > 1:
         meant = {n for n in meant if not is_placeholder(public_id(connection, n))} or meant
@@ -103,7 +106,8 @@ def number_of(
     raise UnknownItem(text)
 
 
-def _parts(identity: Identity) -> dict[str, str | int]:
+def parts_of(identity: Identity) -> dict[str, str | int]:
+    """Return the parameters of `IDENTIFIED`, without the position."""
     return {
         "scheme": identity.scheme,
         "part": identity.part,

@@ -14,7 +14,7 @@ from tracenode.models.errors import StoreError
 from tracenode.server.store.adjacency.index import Index
 from tracenode.server.store.file.database import connect_reader, damage_named
 
-__all__ = ["READERS", "Readers"]
+__all__ = ["READERS", "WIDE", "Readers"]
 
 READERS: Final = 4
 WIDE: Final = 2
@@ -44,11 +44,17 @@ class Readers:
         Raises:
             DamagedDatabase, StoreError: the file can't be read; and whatever `function` raises.
         """
-        return await asyncio.wrap_future(self._submit(function, wide=wide))
+        return await asyncio.wrap_future(self.submit(function, wide=wide))
 
     def run_now(self, function: Callable[[sqlite3.Connection], T], *, wide: bool = False) -> T:
         """As `run`, for callers without an event loop."""
-        return self._submit(function, wide=wide).result()
+        return self.submit(function, wide=wide).result()
+
+    def submit(
+        self, function: Callable[[sqlite3.Connection], T], *, wide: bool = False
+    ) -> Future[T]:
+        """As `run`, for whoever waits in a way of its own."""
+        return (self._wide if wide else self._pool).submit(self._call, function)
 
     def close(self) -> None:
         """Wait for what runs, drop what waits, close the connections."""
@@ -57,9 +63,6 @@ class Readers:
         for connection in self._opened:
             connection.close()
         self._opened.clear()
-
-    def _submit(self, function: Callable[[sqlite3.Connection], T], *, wide: bool) -> Future[T]:
-        return (self._wide if wide else self._pool).submit(self._call, function)
 
     def _call(self, function: Callable[[sqlite3.Connection], T]) -> T:
         with damage_named(self._path):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tracenode.models.errors import AmbiguousItem, InvalidIdentifier, UnknownItem
 from tracenode.models.identifiers import MAX_TEXT, PLACEHOLDER, Identity, checked_text
@@ -38,7 +37,7 @@ MAX_REFERENCE_TEXT: Final = 254
 _KINDS: Final = tuple(ItemKind)
 _STATES: Final = tuple(ItemState)
 _ROW: Final = """
-SELECT i.id, t.scheme, t.code, i.text, i.gen, t.cls, i.last, i.unit,
+SELECT i.id, t.scheme, t.code, i.text, i.gen, t.cls, i.last, i.unit, i.expires,
   coalesce(
     (SELECT l.state FROM life l WHERE l.item=i.id AND l.at<=?
      ORDER BY l.at DESC, l.ev DESC LIMIT 1),
@@ -64,8 +63,7 @@ WHERE a.text=? AND a.at<=? AND a.until>? AND i.id=a.item AND t.id=i.type"""
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An item as the tables have it. `state` is the one at the instant asked for; before its
     registration an item counts as registered (late bookings, S15)."""
 
@@ -78,6 +76,8 @@ class Found:
     unit: int | None
     """Interned unit of the quantity that it was registered with."""
     state: ItemState
+    expires: int | None
+    """Until when it may be used, microseconds of event time; None for ever."""
 
 
 def checked_reference(text: str) -> str:
@@ -98,8 +98,10 @@ def checked_reference(text: str) -> str:
     return text
 
 
-def _found(row: tuple[int, str, str, str, int, int, int, int | None, int]) -> Found:
-    number, scheme, part, text, generation, kind, last, unit, state = row
+def _found(
+    row: tuple[int, str, str, str, int, int, int, int | None, int | None, int],
+) -> Found:
+    number, scheme, part, text, generation, kind, last, unit, expires, state = row
     return Found(
         number,
         str(Identity(scheme, part, text, generation)),
@@ -108,6 +110,7 @@ def _found(row: tuple[int, str, str, str, int, int, int, int | None, int]) -> Fo
         last,
         unit,
         _STATES[state],
+        expires,
     )
 
 
@@ -132,6 +135,7 @@ def _exactly(connection: sqlite3.Connection, public: str, at: int) -> Found | No
         standing.last,
         standing.unit,
         _STATES[state],
+        standing.expires,
     )
 
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Final
 
 from tracenode.models.codes import Code, CodeKind
-from tracenode.models.errors import BadCode, InvalidIdentifier
+from tracenode.models.device_errors import BadCode
+from tracenode.models.errors import InvalidIdentifier
 from tracenode.models.identifiers import SCHEMES, Identity
 from tracenode.models.items import ItemKind
 from tracenode.server.store.schema import INF

@@ -16,7 +16,7 @@ from enum import Enum
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["Fault", "FaultKind", "entry_hash", "first_fault", "genesis", "hash_at"]
+__all__ = ["LAST", "Fault", "FaultKind", "entry_hash", "first_fault", "genesis", "hash_at"]
 
 PROGRESS_EVERY: Final = 10_000
 """Entries between two calls of a progress callback."""

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from tracenode.models.events import TraceEvent, parse_event
@@ -21,7 +22,7 @@ from tracenode.models.receipts import Receipt, Record
 from tracenode.models.status import TraceStatus
 from tracenode.server.store.projecting.standing import parsed
 from tracenode.server.store.writing.canonical import canonical_json, with_fields
-from tracenode.server.store.writing.chain import entry_hash, genesis
+from tracenode.server.store.writing.chain import LAST, entry_hash, genesis
 
 __all__ = [
     "AHEAD_TOLERANCE_US",
@@ -32,6 +33,7 @@ __all__ = [
     "Head",
     "Journal",
     "canonical_json",
+    "end_of",
     "entries",
     "entry_at",
     "event_of",
@@ -41,6 +43,7 @@ __all__ = [
     "microseconds",
     "now",
     "position_of",
+    "position_of_sequence",
     "published",
     "receipt_of",
     "record_id",
@@ -94,17 +97,34 @@ class Entry(NamedTuple):
     hash: bytes
 
 
-def head_of(connection: sqlite3.Connection) -> Head:
-    """Read where the journal ends."""
-    row = connection.execute(
+def end_of(connection: sqlite3.Connection) -> tuple[int, int, bytes]:
+    """Read (position, record time, hash) of the last entry, of a file of any version."""
+    row: tuple[int, int, bytes] | None = connection.execute(
         "SELECT seq, rec, hash FROM journal ORDER BY seq DESC LIMIT 1"
     ).fetchone()
-    (sequence,) = connection.execute("SELECT coalesce(max(es), 0) FROM emitted").fetchone()
     if row is None:
         meta = dict(connection.execute("SELECT key, value FROM meta"))
-        return Head(0, 0, genesis(meta["store"], meta["site"]), sequence)
-    seq, rec, digest = row
-    return Head(seq, rec, digest, sequence)
+        return 0, 0, genesis(meta["store"], meta["site"])
+    return row
+
+
+def head_of(connection: sqlite3.Connection) -> Head:
+    """Read where the journal ends."""
+    seq, rec, digest = end_of(connection)
+    es, unpublished = connection.execute(_UNPUBLISHED_BEFORE, (LAST,)).fetchone() or (0, 0)
+    return Head(seq, rec, digest, es + seq - unpublished)
+
+
+_UNPUBLISHED_BEFORE: Final = (
+    "SELECT es, seq FROM unpublished WHERE es < ? ORDER BY es DESC, seq DESC LIMIT 1"
+)
+
+
+def position_of_sequence(connection: sqlite3.Connection, sequence: int) -> int:
+    """Return the journal position of an EventSequence from 1 on; behind the head where it was not
+    given out yet."""
+    es, seq = connection.execute(_UNPUBLISHED_BEFORE, (sequence,)).fetchone() or (0, 0)
+    return int(seq + sequence - es)
 
 
 class Journal:
@@ -146,15 +166,17 @@ class Journal:
         *,
         rec: int,
         at: int,
-        source: str,
+        source: int,
+        requester: str,
         sseq: int | None,
         kind: str,
         body: dict[str, Any],
         publish: bool,
         fields: str = "",
     ) -> Entry:
-        """Append one entry inside the caller's transaction; `publish` gives it the next
-        EventSequence, `fields` is the canonical JSON of `f` where it is at hand."""
+        """Append one entry inside the caller's transaction; `source` is the number of the
+        requester, `publish` gives it the next EventSequence, `fields` is the canonical JSON of `f`
+        where it is at hand."""
         head = self.head
         seq = head.seq + 1
         sequence = head.sequence
@@ -169,7 +191,7 @@ class Journal:
             seq=seq,
             rec=rec,
             at=at,
-            source=source.encode(),
+            source=requester.encode(),
             sseq=sseq,
             kind=kind.encode(),
             body=text.encode(),
@@ -177,10 +199,10 @@ class Journal:
         self._execute(
             "INSERT INTO journal(seq, rec, at, source, sseq, type, body, hash)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (seq, rec, at, self.source(source), sseq, kind, text, digest),
+            (seq, rec, at, source, sseq, kind, text, digest),
         )
         self.head = Head(seq, rec, digest, sequence)
-        return Entry(seq, rec, at, source, sseq, kind, text, digest)
+        return Entry(seq, rec, at, requester, sseq, kind, text, digest)
 
 
 # ------------------------------------------------------------------ record ids
@@ -242,13 +264,10 @@ def event_of(entry: Entry, body: dict[str, Any]) -> TraceEvent:
 
 def published(connection: sqlite3.Connection, sequence: int, limit: int) -> list[Record]:
     """Return up to `limit` published records from EventSequence `sequence` on."""
-    rows = connection.execute(
-        "SELECT j.seq, j.rec, j.at, s.name, j.sseq, j.type, j.body, j.hash"
-        " FROM emitted e CROSS JOIN journal j ON j.seq = e.seq JOIN source s ON s.id = j.source"
-        " WHERE e.es >= ? ORDER BY e.es LIMIT ?",
-        (sequence, limit),
-    ).fetchall()
-    return [record_of(Entry(*row)) for row in rows]
+    first = position_of_sequence(connection, max(sequence, 1))
+    found = entries(connection, first - 1)
+    told = (record_of(entry) for entry in found if entry.type not in (REFUSED, NOTED))
+    return list(islice((record for record in told if record.sequence), max(limit, 0)))
 
 
 def record_of(entry: Entry) -> Record:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from tracenode.models.errors import RequestConflict, TraceError
@@ -36,8 +35,7 @@ UNPUBLISHED: Final = (Report, Stale)
 """Events that get no EventSequence, since the plant did nothing. Subscribers hear of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A booking as it is asked for. `digest` (16 bytes) stands for the payload where it is given,
     `natural_key` recognises a request that comes again under another id."""
 
@@ -65,6 +63,10 @@ class _Case(NamedTuple):
     given: dict[str, Any]
     given_text: str
     asked: dict[str, Any]
+    digest: bytes
+    """Of the payload, where the request has an id or a natural key."""
+    source: int
+    """The requester's number."""
 
 
 class Recorder:
@@ -109,12 +111,14 @@ class Recorder:
             asked["id"] = request.request_id
         if request.natural_key:
             asked["n"] = request.natural_key
+        digest = b""
         if asked:
             digest = request.digest or requests.payload_digest(event.type, given_text)
             asked["d"] = digest.hex()
         if request.requester.user:
             asked["u"] = request.requester.user
-        return _Case(request, rec, at, given, given_text, asked)
+        source = self.journal.source(request.requester.name)
+        return _Case(request, rec, at, given, given_text, asked, digest, source)
 
     def _replayed(self, case: _Case) -> Receipt | None:
         """Return the stored answer where the request was booked before; None where it is new.
@@ -122,11 +126,10 @@ class Recorder:
         Raises:
             RequestConflict: the id was booked with another payload.
         """
-        if "d" not in case.asked:
+        digest, source = case.digest, case.source
+        if not digest:
             return None
         connection, request = self.connection, case.request
-        source = self.journal.source(request.requester.name)
-        digest = bytes.fromhex(case.asked["d"])
         if request.request_id:
             seq = self.journal.head.seq + 1
             known = requests.claim(connection, source, request.request_id, seq=seq, digest=digest)
@@ -210,7 +213,8 @@ class Recorder:
         entry = self.journal.append(
             rec=case.rec,
             at=case.at,
-            source=requester,
+            source=case.source,
+            requester=requester,
             sseq=case.request.event.source_seq,
             kind=kind,
             body=body,
@@ -220,10 +224,11 @@ class Recorder:
         requests.index(
             self.connection,
             seq=entry.seq,
-            source=self.journal.source(requester),
+            source=case.source,
             requester=requester,
             kind=kind,
             body=body,
+            sequence=self.journal.head.sequence,
             claimed=True,
         )
         return entry
@@ -238,7 +243,7 @@ def _entry(connection: sqlite3.Connection, position: int) -> Entry:
 def _replay(entry: Entry) -> Receipt:
     """The stored answer; a success says that it is a replay, a refusal replays as itself."""
     receipt = receipt_of(entry)
-    return receipt if receipt.refused else replace(receipt, status=TraceStatus.OkReplayed)
+    return receipt if receipt.refused else receipt._replace(status=TraceStatus.OkReplayed)
 
 
 def _record(

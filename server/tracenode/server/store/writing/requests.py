@@ -89,15 +89,18 @@ def index(
     requester: str,
     kind: str,
     body: dict[str, Any],
+    sequence: int,
     claimed: bool = False,
 ) -> None:
-    """Enter an appended entry into `request`, `last_request` and `emitted`; `claimed` where
-    `claim` was called for it."""
+    """Enter an appended entry into `request`, `last_request` and `unpublished`; `sequence` is the
+    last EventSequence that was given out, `claimed` says that `claim` was called for it."""
     execute = connection.execute
-    if "es" in body:
-        execute("INSERT INTO emitted(es, seq) VALUES (?, ?)", (body["es"], seq))
+    if "es" not in body:
+        execute("INSERT INTO unpublished(es, seq) VALUES (?, ?)", (sequence, seq))
     request = body.get("q")
     if request is None or "d" not in request:
+        return
+    if claimed and "es" in body and "n" not in request and not requester.startswith(MAILBOX):
         return
     answered = request.get("r", seq)
     digest = bytes.fromhex(request["d"])

@@ -20,7 +20,8 @@ from tracenode.models.errors import JournalDown
 from tracenode.models.receipts import Receipt, Record
 from tracenode.server.store.adjacency.index import Index
 from tracenode.server.store.adjacency.moved import mark, undo_to
-from tracenode.server.store.projecting.memory import RememberingConnection, forget
+from tracenode.server.store.projecting.memory import RememberingConnection, defer, forget
+from tracenode.server.store.projecting.stations import write_due
 from tracenode.server.store.writing.journal import Clock, Head, now
 from tracenode.server.store.writing.recording import Outcome, Recorder, Request
 
@@ -30,6 +31,9 @@ GROUP: Final = 512
 """Requests that share one commit at most: past that the sync no longer is what costs."""
 QUEUE: Final = 4096
 """Requests that wait at most; who comes later waits to be let in (back-pressure)."""
+GATHER_S: Final = 0.002
+"""Seconds that the writer waits at most for those whom it has just answered to ask again: so they
+share one sync, where the first of them would have one of its own. Who asks alone never waits."""
 PROBE_S: Final = 1.0
 """Seconds between two attempts to write again while nothing is asked."""
 
@@ -72,17 +76,23 @@ class Writer:
     def __init__(self, connection: RememberingConnection, index: Index, clock: Clock = now) -> None:
         self._connection, self._index = connection, index
         connection.moved = []
+        defer(connection)
         self._recorder = Recorder(connection, clock)
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._room = asyncio.BoundedSemaphore(QUEUE)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: list[Listener] = []
         self._gate = threading.Lock()
+        self._settled = threading.Event()
+        self._settled.set()
+        self._answered = 0
         self._closing = False
         self.head: Head = self._recorder.journal.head
         """Where the journal durably ends."""
         self.fault: str = ""
         """Why nothing is acknowledged; empty while all is well."""
+        self.commit_ms = 0.0
+        """How long the last group took to be booked and synced."""
         self.down_since: float | None = None
         """Monotonic seconds; None while all is well."""
         self._thread = threading.Thread(target=self._run, name="tracenode-write", daemon=True)
@@ -92,6 +102,11 @@ class Writer:
     def healthy(self) -> bool:
         """False from a storage failure until the first commit after it."""
         return self.down_since is None
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the next group."""
+        return self._queue.qsize()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with the records of each commit; return how to stop that."""
@@ -158,6 +173,8 @@ class Writer:
             except queue.Empty:
                 self._probe()
                 continue
+            if self._queue.qsize() * 2 < self._answered:
+                self._settled.wait(GATHER_S)
             jobs: list[_Job] = []
             while job is not None:
                 jobs.append(job)
@@ -169,9 +186,11 @@ class Writer:
                     break
             open_for_more = job is not None
             if jobs:
+                self._answered = len(jobs) if len(jobs) > 1 else 0
                 self._commit(jobs)
 
     def _commit(self, jobs: list[_Job]) -> None:
+        began = time.perf_counter()
         try:
             try:
                 answers, records = self._book(jobs, self._unguarded)
@@ -186,6 +205,7 @@ class Writer:
             return
         if self._recorder.journal.head != self.head:
             self._recovered(self._recorder.journal.head)
+        self.commit_ms = (time.perf_counter() - began) * 1000
         self._answer(jobs, answers, records)
 
     def _book(
@@ -203,6 +223,7 @@ class Writer:
             answers.append(outcome.receipt)
             if outcome.record is not None:
                 records.append(outcome.record)
+        write_due(self._connection)
         self._hand_over()
         try:
             self._connection.execute("COMMIT")
@@ -229,6 +250,7 @@ class Writer:
         execute, journal = self._connection.execute, self._recorder.journal
         head = journal.head
         marked = mark(self._connection)
+        write_due(self._connection)
         execute("SAVEPOINT request")
         try:
             outcome = self._unguarded(request)
@@ -296,6 +318,7 @@ class Writer:
         if loop is None:
             self._tell(records)
             return
+        self._settled.clear()
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(self._deliver, loop, waiting, records)
@@ -310,6 +333,8 @@ class Writer:
             self._room.release()
             if not reply.done():
                 _resolve(reply, answer)
+        # Behind those who were just woken, so that it is said once they have gone on.
+        loop.call_soon(self._settled.set)
         if records:
             for listener in tuple(self._listeners):
                 # Each on its own, so that one that fails is the loop's to report and no other's.

@@ -26,7 +26,7 @@ from tracenode.models.analysis import (
 from tracenode.models.answers import Asked
 from tracenode.models.items import ItemState
 from tracenode.models.quantities import Quantity
-from tracenode.server.opcua.gateway import CallContext, Handler
+from tracenode.server.opcua.methods.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.booking import reference, required
 from tracenode.server.opcua.surface.methods.limits import MAX_ITEMS, limited
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracenode.models import events
 from tracenode.models.errors import MalformedRequest
 from tracenode.models.events import TraceEvent
-from tracenode.server.opcua.gateway import CallContext, Handler
+from tracenode.server.opcua.methods.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.booking import amount, amounts, built, reference
 from tracenode.server.opcua.surface.methods.desk import StationDesk
 

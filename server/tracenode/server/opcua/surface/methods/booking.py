@@ -14,7 +14,7 @@ from tracenode.models.events import TraceEvent
 from tracenode.models.faults import expected_of
 from tracenode.models.quantities import Quantity
 from tracenode.models.receipts import Receipt, Requester
-from tracenode.server.opcua.gateway import CallContext
+from tracenode.server.opcua.methods.gateway import CallContext
 from tracenode.server.trace import Trace
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tracenode.models import events
 from tracenode.models.quantities import Quantity
-from tracenode.server.opcua.gateway import CallContext, Handler
+from tracenode.server.opcua.methods.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.booking import amount, built, reference, required
 from tracenode.server.opcua.surface.methods.desk import StationDesk
 

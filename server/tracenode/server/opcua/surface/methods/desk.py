@@ -8,7 +8,7 @@ from tracenode.models.config import StationConfig
 from tracenode.models.errors import UnknownStation
 from tracenode.models.events import TraceEvent
 from tracenode.models.receipts import Receipt
-from tracenode.server.opcua.gateway import CallContext
+from tracenode.server.opcua.methods.gateway import CallContext
 from tracenode.server.opcua.surface.keys import station_of
 from tracenode.server.opcua.surface.methods.booking import Booking, outputs_of
 from tracenode.server.store.reading.slots import Slot, slots_of

@@ -34,7 +34,7 @@ MAX_MEASUREMENTS: Final = 40
 MAX_LISTED_ITEMS: Final = 256
 MAX_VERIFIED: Final = 1_000_000
 """Journal entries that one VerifyIntegrity reads."""
-QUESTION_TIME: Final = 8.0
+QUESTION_TIME: Final = 12.0
 """Seconds after which a question is answered with what was found, marked as truncated."""
 
 

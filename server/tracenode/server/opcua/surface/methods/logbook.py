@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tracenode.models.errors import MalformedRequest
-from tracenode.server.opcua.gateway import CallContext, Handler
+from tracenode.server.opcua.methods.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.limits import MAX_RECORDS, MAX_VERIFIED, limited
 from tracenode.server.opcua.surface.structures import record_structure
 from tracenode.server.store.file.inspection import Inspected, inspect

@@ -11,7 +11,7 @@ from tracenode.models.errors import ConfigError, MalformedRequest, TraceError
 from tracenode.models.events import EVENT_TYPES, TraceEvent
 from tracenode.models.identifiers import checked_part
 from tracenode.server.master_import import read_master
-from tracenode.server.opcua.gateway import CallContext, Handler
+from tracenode.server.opcua.methods.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.booking import (
     Booking,
     amount,

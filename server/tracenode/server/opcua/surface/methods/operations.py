@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracenode.models import events
 from tracenode.models.config import StationConfig
 from tracenode.models.errors import MalformedRequest, TraceError
-from tracenode.server.opcua.gateway import CallContext, Handler
+from tracenode.server.opcua.methods.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.booking import (
     built,
     outputs_of,

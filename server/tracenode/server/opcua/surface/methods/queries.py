@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tracenode.models.answers import (
     Asked,
@@ -20,19 +19,17 @@ from tracenode.models.answers import (
     ItemHistory,
     PathAnswer,
     PathBetween,
-    RecallAnswer,
     RecallHit,
     RecallScope,
     WhereUsed,
-    canonical,
 )
 from tracenode.models.errors import MalformedRequest
 from tracenode.models.genealogy import Direction
 from tracenode.models.receipts import Record
-from tracenode.server.opcua.gateway import CallContext, Handler
+from tracenode.server.answering.held import Page
+from tracenode.server.opcua.methods.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.analyses import AnalysisMethods
 from tracenode.server.opcua.surface.methods.booking import reference
-from tracenode.server.opcua.surface.methods.kept import KeptRecalls
 from tracenode.server.opcua.surface.methods.limits import (
     MAX_DETAILS,
     MAX_ITEMS,
@@ -43,7 +40,6 @@ from tracenode.server.opcua.surface.methods.limits import (
     QUESTION_TIME,
     limited,
 )
-from tracenode.server.opcua.surface.methods.questions import question_of
 from tracenode.server.opcua.surface.structures import (
     genealogy_structure,
     item_structure,
@@ -54,6 +50,8 @@ from tracenode.server.trace import Trace
 
 __all__ = ["QUERY_BOUNDS", "QueryMethods"]
 
+Q = TypeVar("Q", bound=Asked)
+
 QUERY_BOUNDS: Final = {"Direction": (0, 2), "MinShare": (0.0, 1.0)}
 """Least and greatest number of arguments that are enumerations or fractions."""
 
@@ -63,7 +61,6 @@ class QueryMethods:
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self._kept = KeptRecalls()
 
     @property
     def handlers(self) -> dict[str, Handler]:
@@ -81,7 +78,6 @@ class QueryMethods:
             "PathBetween": self.path_between,
             "GetHistory": self.get_history,
             "GetRecords": self.get_records,
-            "QueryJson": self.query_json,
             **AnalysisMethods(self._ask).handlers,
         }
 
@@ -236,23 +232,21 @@ class QueryMethods:
         as_known_at: int | None,
         max_items: int | None,
     ) -> dict[str, object]:
-        """Counts, and the first page; what is more is kept for FetchPage."""
-        answer: RecallAnswer = await self._ask(
-            RecallScope(
-                item=reference(item_id),
-                as_of=as_of,
-                as_known_at=as_known_at or None,
-                limit=MAX_RECALLED if max_items else 0,
-                max_nodes=MAX_RECALLED,
-            )
+        """Counts, and the first page; what is more is held for FetchPage."""
+        question = RecallScope(
+            item=reference(item_id),
+            as_of=as_of,
+            as_known_at=as_known_at or None,
+            limit=MAX_RECALLED if max_items else 0,
+            max_nodes=MAX_RECALLED,
         )
-        hits = answer.hits[: min(max_items or 0, MAX_PAGE)]
-        kept = self._kept.keep(answer.hits) if len(hits) < len(answer.hits) else ""
+        found = await self._trace.recall(_in_time(question), min(max_items or 0, MAX_PAGE))
+        answer = found.answer
         return {
-            **_columns(hits),
+            **_columns(answer.hits),
             "total_affected": answer.affected,
-            "complete": answer.statement.complete and len(answer.hits) == answer.end_items,
-            "result_id": kept,
+            "complete": answer.statement.complete and found.total == answer.end_items,
+            "result_id": found.name,
         }
 
     async def fetch_page(
@@ -263,8 +257,7 @@ class QueryMethods:
         offset: int | None,
         max_items: int | None,
     ) -> dict[str, object]:
-        page = limited(max_items, MAX_PAGE)
-        hits, total = self._kept.page(result_id or "", offset or 0, page)
+        hits, total = await self._page(result_id, offset, max_items)
         return {**_columns(hits), "total": total}
 
     async def fetch_details(
@@ -275,7 +268,7 @@ class QueryMethods:
         offset: int | None,
         max_items: int | None,
     ) -> dict[str, object]:
-        hits, _ = self._kept.page(result_id or "", offset or 0, limited(max_items, MAX_PAGE))
+        hits, _ = await self._page(result_id, offset, max_items)
         return {
             "states": [int(hit.state) for hit in hits],
             "shares": [math.nan if hit.share is None else float(hit.share) for hit in hits],
@@ -283,10 +276,15 @@ class QueryMethods:
             "reasons": [" > ".join(hit.reason) for hit in hits],
         }
 
+    def _page(
+        self, result_id: str | None, offset: int | None, max_items: int | None
+    ) -> Awaitable[Page]:
+        return self._trace.page(result_id or "", offset or 0, limited(max_items, MAX_PAGE))
+
     async def release_result(
         self, call: CallContext, *, result_id: str | None
     ) -> dict[str, object]:
-        self._kept.release(result_id or "")
+        await self._trace.release(result_id or "")
         return {}
 
     async def path_between(
@@ -299,13 +297,6 @@ class QueryMethods:
             "item_ids": list(answer.items),
             "relations": [int(edge.relation) for edge in answer.edges],
         }
-
-    async def query_json(
-        self, call: CallContext, *, name: str | None, arguments_json: str | None
-    ) -> dict[str, object]:
-        answer = await self._ask(question_of(name or "", arguments_json or "{}"))
-        said = await asyncio.to_thread(canonical, answer)
-        return {"json": said.decode()}
 
     # -------------------------------------------------------------- shared
     def _ask(self, question: Asked) -> Awaitable[Any]:
@@ -321,7 +312,7 @@ def _columns(hits: Sequence[RecallHit]) -> dict[str, object]:
     }
 
 
-def _in_time(question: Asked) -> Asked:
+def _in_time(question: Q) -> Q:
     return replace(question, deadline_s=min(question.deadline_s, QUESTION_TIME))
 
 

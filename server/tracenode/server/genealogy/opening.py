@@ -1,0 +1,49 @@
+"""The item of a question and the moment that it looks at, by one statement where that can be."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from tracenode.models.answers import Question
+from tracenode.server.genealogy.edges.contents import Kind
+from tracenode.server.genealogy.moment import HEAD, Moment, latest, moment_of
+from tracenode.server.store.reading.known import IDENTIFIED, number_of, parts_of
+from tracenode.server.store.reading.resolve import parsed
+from tracenode.server.store.reading.snapshot import Reading
+from tracenode.server.store.schema import INF
+
+__all__ = ["Opened", "opened"]
+
+_OPENED: Final = f"""
+SELECT h.head, h.hash, h.mounts, r.id, r.cls, r.state_of, r.code FROM ({HEAD}) h LEFT JOIN (
+  SELECT i.id AS id, t.cls AS cls, i.state_of AS state_of, t.code AS code {IDENTIFIED}) r"""
+
+
+class Opened(NamedTuple):
+    """`kind` is None where it was not read."""
+
+    moment: Moment
+    item: int
+    kind: Kind | None
+
+
+def opened(reading: Reading, question: Question) -> Opened:
+    """Return when a question looks and the number of its item. Mostly that is named by its public
+    id and the question is of what is known now: then it is one statement.
+
+    Raises:
+        InvalidIdentifier, UnknownItem, AmbiguousItem: the item.
+        MalformedRequest: a time without its zone, or a position below 0.
+    """
+    text = question.item
+    identity = None if question.as_known_at is not None else parsed(text)
+    if identity is None or identity.state:
+        moment = moment_of(reading, question)
+    else:
+        values = {"k": INF, **parts_of(identity)}
+        ((head, last, mounts, item, *kind),) = reading.rows(_OPENED, values)
+        moment = latest(reading, question.as_of, head, last, mounts)
+        if item is not None:
+            return Opened(moment, item, Kind(*kind))
+    item = number_of(reading.connection, text, moment.as_of, moment.known)
+    return Opened(moment, item, None)

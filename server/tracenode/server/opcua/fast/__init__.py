@@ -1,0 +1,22 @@
+"""The fast lane: what is asked most is answered from bytes, by the rules of the complete path.
+
+One door, `lane.FastLane`, asked by `connections.transport` for each chunk. The answer is the one
+that the complete path gives, byte for byte but for times; whatever is unusual is left to it, before
+anything has changed. Without the lane (`opcua.fast_lane = false`) the server is slower, and else
+the same.
+
+============ ======================================================================================
+module       what it is for
+============ ======================================================================================
+`lane`       `FastLane`, `Lane`: one request, from its chunk to its answer
+`chunks`     chunks of one channel, opened and sealed
+`wire`       headers of requests and answers, faults
+`values`     DataValues as bytes
+`reading`    Read
+`browsing`   Browse
+`writing`    Write
+`publishing` Publish
+`calling`    Call
+`steps`      work of the complete path that only gives others their turn, run to its end
+============ ======================================================================================
+"""

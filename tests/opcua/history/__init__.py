@@ -1,0 +1,1 @@
+"""HistoryRead of values and events, through clients that no one here wrote."""
