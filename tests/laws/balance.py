@@ -47,7 +47,7 @@ class Balance:
 def balance(world: World, owner: str) -> Balance:
     """Return the account of a lot or container, with what was drawn from it while a placeholder
     stood for it."""
-    same = {owner, *(item for item in world.states if world.real(item) == owner)}
+    same = {owner, *world.stand_ins(owner)}
     sums: dict[str, Fraction] = dict.fromkeys(PARTS, Fraction(0))
     gaps: Counter[str] = Counter()
     left: Fraction | None = Fraction(0)

@@ -90,6 +90,12 @@ class World:
         known = (t.input for t in self.ties if t.relation is Relation.Identity and t.output == item)
         return next(known, None)
 
+    def stand_ins(self, item: str) -> set[str]:
+        """Return the placeholders that turned out to be an item, with those whose first record was
+        voided since: later ones still name them."""
+        known = (tie for tie in self.ties if tie.relation is Relation.Identity)
+        return {tie.output for tie in known if tie.input == item}
+
     def begins(self, item: str, *, up: bool, ever: bool) -> set[str]:
         """Return where a question about an item begins."""
         found = self.contents.begins(item, up=up, ever=ever)

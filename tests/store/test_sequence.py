@@ -40,6 +40,9 @@ def test_a_sequence_is_found_before_between_and_behind_refusals(tmp_path: Path) 
             assert mark is not None
         assert position_of_sequence(connection, head.sequence + 1) > head.seq
         assert mark_of(connection, head.sequence + 1) is mark_of(connection, 0) is None
+        for beyond in (2**63 - 1, 2**63, 2**64 - 1):
+            assert mark_of(connection, beyond) is None
+            assert published(connection, beyond, 1) == []
         assert [r.sequence for r in published(connection, first + 2, 2)] == [first + 2, first + 3]
         assert inspect(connection, 1, head.sequence, 1000).first_bad == 0
     assert verify(path, deep=True).whole

@@ -123,8 +123,9 @@ _UNPUBLISHED_BEFORE: Final = (
 def position_of_sequence(connection: sqlite3.Connection, sequence: int) -> int:
     """Return the journal position of an EventSequence from 1 on; behind the head where it was not
     given out yet."""
+    sequence = min(sequence, LAST)
     es, seq = connection.execute(_UNPUBLISHED_BEFORE, (sequence,)).fetchone() or (0, 0)
-    return int(seq + sequence - es)
+    return min(int(seq + sequence - es), LAST)
 
 
 class Journal:
