@@ -96,7 +96,7 @@ SINGLES = st.floats(width=32, allow_nan=False, allow_infinity=False)
 def requests(draw: st.DrawFn) -> Request:
     code = draw(st.sampled_from(sorted(USES)))
     uses = USES[code]
-    ids = [draw(ID) if uses.ids > i else "" for i in range(3)]
+    ids = [draw(ID) if place in uses.ids else "" for place in (1, 2, 3)]
     measured: tuple[MeasuredValue, ...] = ()
     if uses.measurements:
         rows = draw(st.lists(st.tuples(WORD, WORD, SINGLES), max_size=3))

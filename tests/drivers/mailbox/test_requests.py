@@ -47,6 +47,11 @@ TORQUE = {"name": "Torque", "value": 4.7, "evaluation": 1}
          "measure", {"item": "U", "measurements": [TORQUE]}),
         (Code.ConsumeMaterial, {"id1": "U", "id2": "L", "position": 1, **AMOUNT}, "consume",
          {"item": "U", "lot": "L", "quantity": "1.25 KGM", "position": "left"}),
+        (Code.LoadMaterial, {"id1": "left over", "id2": "L", "position": 1, **AMOUNT}, "load",
+         {"slot": "left", "lot": "L", "quantity": "1.25 KGM"}),
+        (Code.UnloadMaterial, {"id2": "left over", "position": 2}, "unload", {"slot": "right"}),
+        (Code.UnloadMaterial, {"position": 2, "unit": "KGM"}, "unload",
+         {"slot": "right", "remaining": "0 KGM"}),
         (Code.BindCarrier, {"id1": "TAG", "id2": "U"}, "bind", {"carrier": "TAG", "item": "U"}),
     ],
 )  # fmt: skip
@@ -77,8 +82,8 @@ def test_step_zero_is_the_stations_own() -> None:
     [
         (Request(0), "request code"),
         (Request(16), "request code"),
-        (Request(6, id1="U", id2="L"), "request code"),
-        (Request(7, id1="U", id2="L"), "request code"),
+        (Request(6, id2="L"), "position: expected the slot"),
+        (Request(7), "position: expected the slot"),
         (Request(2, id1="U"), "evaluation: expected 1"),
         (Request(2, id1="U", evaluation=4), "evaluation: expected 1"),
         (Request(9, id1="U", evaluation=3), "disposition"),

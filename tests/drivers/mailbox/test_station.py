@@ -12,11 +12,12 @@ from tests.support.waiting import eventually
 from tracenode.drivers.mailbox.layout import Layout
 from tracenode.models.device_errors import BadTelegram
 from tracenode.models.events import Gap, Hold, Receive, Register, Reject, Start
+from tracenode.models.quantities import Quantity
 from tracenode.models.receipts import Record, Requester
 from tracenode.models.status import TraceStatus
 
 CHECK_IN, COMPLETE, INSTALL, REMOVE, REPLACE = 1, 2, 3, 4, 5
-REGISTER, DISPOSITION, CONSUME = 8, 9, 14
+LOAD, UNLOAD, REGISTER, DISPOSITION, CONSUME = 6, 7, 8, 9, 14
 BYPASS = 2
 
 
@@ -189,11 +190,29 @@ async def test_held_unit_is_stopped(plant: Plant, plc: Controller) -> None:
     assert (answer.result, answer.reason) == (STOP, TraceStatus.ItemOnHold)
 
 
-async def test_request_that_this_version_does_not_book_is_rejected(
-    plant: Plant, plc: Controller
-) -> None:
+async def test_lot_is_mounted_on_a_slot_and_comes_off(plant: Plant, plc: Controller) -> None:
+    lot = Receive(item="L1", material="SEAL", quantity=Quantity.model_validate("10 H87"))
+    await plant.trace.record(lot, MES)
     async with plant.serving(plc):
-        for code in (0, 6, 7, 16, 65535):
+        loaded = await plc.ask(LOAD, "", "L1", position=2, quantity=55, scale=1, unit="H87")
+        nowhere = await plc.ask(LOAD, "", "L1")
+        unknown = await plc.ask(LOAD, "", "L2", position=2)
+        off = await plc.ask(UNLOAD, position=2, quantity=4, unit="H87")
+        empty = await plc.ask(UNLOAD, position=2)
+    assert (loaded.result, loaded.assigned) == (GO, "lot:SEAL:L1")
+    assert (nowhere.result, nowhere.reason) == (REJECTED, TraceStatus.MalformedRequest)
+    assert (unknown.result, unknown.reason) == (STOP, TraceStatus.UnknownItem)
+    assert (off.result, off.assigned) == (GO, "lot:SEAL:L1")
+    assert (empty.result, empty.reason) == (STOP, TraceStatus.MaterialEmpty)
+    load, unload = [r.event for r in await plant.records() if r.event.type in ("load", "unload")]
+    assert load.type == "load" and unload.type == "unload"
+    assert (load.slot, str(load.quantity)) == ("right", "5.5 H87")
+    assert (unload.slot, str(unload.remaining)) == ("right", "4 H87")
+
+
+async def test_request_code_that_there_is_not_is_rejected(plant: Plant, plc: Controller) -> None:
+    async with plant.serving(plc):
+        for code in (0, 16, 65535):
             answer = await plc.ask(code, "X")
             assert (answer.result, answer.reason) == (REJECTED, TraceStatus.MalformedRequest)
             assert "request code" in answer.text

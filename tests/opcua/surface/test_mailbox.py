@@ -153,9 +153,33 @@ async def test_a_refusal_says_what_to_do(plc: Controller) -> None:
     assert "99" in wrong["StatusText"]
 
 
+async def test_a_lot_is_mounted_on_a_slot_and_comes_off(fresh: Plant, plc: Controller) -> None:
+    lot = await fresh.lot()
+    amount = {"Quantity": 12.5, "UnitOfMeasure": "H87"}
+    loaded = await plc.ask(1, Code.LoadMaterial, Id2=lot, Position="F1", BootId=1, **amount)
+    assert (loaded["Result"], loaded["AssignedId"]) == (Result.Go, lot)
+    shown = plc.client.get_node(site(plc.box.replace("Mailbox", "Slots.F1.LotId")))
+
+    async def mounted() -> bool:
+        held = await shown.read_data_value(raise_on_bad_status=False)
+        return held.Value is not None and held.Value.Value == lot
+
+    condition: Callable[[], Awaitable[bool] | bool] = mounted
+    await eventually(condition)
+    off = await plc.ask(2, Code.UnloadMaterial, Id2="", Quantity=4.0)
+    assert (off["Result"], off["AssignedId"]) == (Result.Go, lot)
+    empty = await plc.ask(3, Code.UnloadMaterial, Quantity=0.0, UnitOfMeasure="")
+    assert (empty["Result"], empty["Status"]) == (Result.Stop, TraceStatus.MaterialEmpty)
+    load, unload = [r.event for r in await published(fresh.trace, plc) if r.refusal is None]
+    assert load.type == "load" and unload.type == "unload"
+    assert (load.slot, str(load.quantity)) == ("F1", "12.5 H87")
+    assert (unload.slot, str(unload.remaining)) == ("F1", "4 H87")
+
+
 @pytest.mark.parametrize(
     ("code", "values", "fault"),
     [
+        (Code.LoadMaterial, {"Id2": "L1"}, "position"),
         (Code.CompleteItem, {"Id1": "P1", "Evaluation": 7}, "7"),
         (Code.ConsumeMaterial, {"Quantity": 2.0}, "UnitOfMeasure"),
         (Code.ConsumeMaterial, {"Quantity": float("nan"), "UnitOfMeasure": "KGM"}, "nan"),

@@ -63,7 +63,7 @@ MAX_MEASUREMENTS: Final = 40
 
 # Area A, written by the controller
 STATION, HEARTBEAT, STATUS, BOOT, HEAD_SEQ, PAYLOAD = 4, 5, 6, 7, 8, 9
-ID1, ID2, ID3, COUNT = 25, 58, 91, 124
+IDS, COUNT = (25, 58, 91), 124
 # Area B, written by the server
 B_EPOCH, B_BOOT, RESULT = 6, 7, 8
 ASSIGNED, REASON_TEXT, ACK_SEQ = 14, 47, 68
@@ -93,27 +93,30 @@ class Code(IntEnum):
 
 
 class Uses(NamedTuple):
-    """Which fields a request code reads; what it does not use may hold anything."""
+    """Which fields a request code reads; what it does not use may hold anything. `ids` are the
+    places of Id1 to Id3."""
 
-    ids: int = 0
+    ids: tuple[int, ...] = ()
     quantity: bool = False
     measurements: bool = False
 
 
 USES: Final[Mapping[int, Uses]] = {
-    Code.CheckIn: Uses(1),
-    Code.CompleteItem: Uses(1, measurements=True),
-    Code.InstallPart: Uses(2, quantity=True),
-    Code.RemovePart: Uses(2),
-    Code.ReplacePart: Uses(3),
-    Code.RegisterItem: Uses(3, quantity=True),
-    Code.SetDisposition: Uses(1),
-    Code.Pack: Uses(2),
-    Code.Unpack: Uses(2),
-    Code.AbortItem: Uses(1),
-    Code.RecordMeasurements: Uses(1, measurements=True),
-    Code.ConsumeMaterial: Uses(2, quantity=True),
-    Code.BindCarrier: Uses(2),
+    Code.CheckIn: Uses((1,)),
+    Code.CompleteItem: Uses((1,), measurements=True),
+    Code.InstallPart: Uses((1, 2), quantity=True),
+    Code.RemovePart: Uses((1, 2)),
+    Code.ReplacePart: Uses((1, 2, 3)),
+    Code.LoadMaterial: Uses((2,), quantity=True),
+    Code.UnloadMaterial: Uses(quantity=True),
+    Code.RegisterItem: Uses((1, 2, 3), quantity=True),
+    Code.SetDisposition: Uses((1,)),
+    Code.Pack: Uses((1, 2)),
+    Code.Unpack: Uses((1, 2)),
+    Code.AbortItem: Uses((1,)),
+    Code.RecordMeasurements: Uses((1,), measurements=True),
+    Code.ConsumeMaterial: Uses((1, 2), quantity=True),
+    Code.BindCarrier: Uses((1, 2)),
 }
 
 
@@ -272,7 +275,7 @@ class Layout:
             if area[self.crc_at] != expected:
                 raise MalformedRequest("CRC", f"0x{expected:04X}", f"0x{area[self.crc_at]:04X}")
         uses = uses_of(area[9])
-        ids = [read_id(area, at, f"Id{i}") for i, at in enumerate((ID1, ID2, ID3)[: uses.ids], 1)]
+        ids = {place: read_id(area, IDS[place - 1], f"Id{place}") for place in uses.ids}
         unit = ""
         if uses.quantity:
             unit = characters(area[20:22]).rstrip("\0")
@@ -292,9 +295,9 @@ class Layout:
             position=area[22],
             reason=area[23],
             operator=area[24],
-            id1=ids[0] if uses.ids > 0 else "",
-            id2=ids[1] if uses.ids > 1 else "",
-            id3=ids[2] if uses.ids > 2 else "",
+            id1=ids.get(1, ""),
+            id2=ids.get(2, ""),
+            id3=ids.get(3, ""),
             measurements=self._measured(area) if uses.measurements else (),
         )
 

@@ -114,7 +114,7 @@ def booked_by(request: StationRequest, station: StationConfig, *, device: str = 
     """Return the event that a request asks to book.
 
     Raises:
-        MalformedRequest: a request that this version does not book, or a field out of range.
+        MalformedRequest: a field out of range, or a slot that is not said.
     """
     fields: dict[str, Any] = {
         "station": station.id,
@@ -171,14 +171,19 @@ def _fields(request: StationRequest, step: str) -> dict[str, Any]:
                 "quantity": request.quantity,
                 "position": request.position,
             }
+        case Code.LoadMaterial:
+            lot, quantity = request.id2, request.quantity
+            return {"type": "load", "slot": _slot(request), "lot": lot, "quantity": quantity}
+        case Code.UnloadMaterial:
+            return {"type": "unload", "slot": _slot(request), "remaining": request.quantity}
         case Code.BindCarrier:
             return {"type": "bind", "carrier": request.id1, "item": request.id2}
-        case _:
-            raise MalformedRequest(
-                "request code",
-                "a request that this version books",
-                f"{int(request.code)} ({request.code.name})",
-            )
+
+
+def _slot(request: StationRequest) -> str:
+    if not request.position:
+        raise MalformedRequest("position", "the slot that is loaded or unloaded", "nothing")
+    return request.position
 
 
 def _part_fields(request: StationRequest) -> dict[str, Any]:

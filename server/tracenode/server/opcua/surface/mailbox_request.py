@@ -87,8 +87,7 @@ def event_of(payload: Mapping[str, Any], station: StationConfig) -> tuple[TraceE
     """
     code = code_of(int(payload["RequestCode"]))
     uses = uses_of(code)
-    ids = [reference(str(payload[f"Id{place}"])) for place in range(1, uses.ids + 1)]
-    ids += [""] * (3 - len(ids))
+    ids = {place: reference(str(payload[f"Id{place}"])) for place in uses.ids}
     request = StationRequest(
         code=code,
         evaluation=int(payload["Evaluation"]),
@@ -100,9 +99,9 @@ def event_of(payload: Mapping[str, Any], station: StationConfig) -> tuple[TraceE
         position=_text(payload, "Position"),
         reason=_text(payload, "ReasonCode"),
         operator=_text(payload, "OperatorId"),
-        id1=ids[0],
-        id2=ids[1],
-        id3=ids[2],
+        id1=ids.get(1, ""),
+        id2=ids.get(2, ""),
+        id3=ids.get(3, ""),
         measurements=_measurements(payload) if uses.measurements else (),
     )
     return booked_by(request, station), request.cycle
