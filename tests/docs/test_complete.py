@@ -16,6 +16,7 @@ from tracenode.drivers.mailbox.options import MailboxOptions
 from tracenode.drivers.modbus.datatypes import PLAIN, Order
 from tracenode.drivers.modbus.endpoint import Framing
 from tracenode.drivers.modbus.options import GroupOptions, ModbusOptions, PointOptions
+from tracenode.drivers.modbus.tls import TlsFiles
 from tracenode.drivers.registry import BUILT_IN
 from tracenode.drivers.rfid.options import RfidOptions
 from tracenode.drivers.scanner.options import ScannerOptions
@@ -123,6 +124,7 @@ def test_every_column_of_an_import_is_described() -> None:
         ('### `driver = "modbus"`', ModbusOptions, ()),
         ('### `driver = "modbus"`', PointOptions, ()),
         ('### `driver = "modbus"`', GroupOptions, ()),
+        ('### `driver = "modbus"`', TlsFiles, ()),
         ("### `nameplate`", Nameplate, ()),
         ("### `mailbox`", MailboxOptions, ()),
     ],

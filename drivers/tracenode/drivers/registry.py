@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracenode.drivers.driver import Driver
@@ -49,7 +50,7 @@ def _modbus(drivers: Drivers) -> dict[str, Make]:
     from tracenode.drivers.mailbox.configured import configured_modbus
     from tracenode.drivers.modbus.guard import Links
 
-    links, stations, booker = Links(), drivers.stations, drivers.booker
+    links, stations, booker = Links(drivers.folder), drivers.stations, drivers.booker
     return {"modbus": lambda config, at: configured_modbus(config, links, stations, booker, at)}
 
 
@@ -73,13 +74,18 @@ def installed_drivers() -> Sequence[str]:
 
 class Drivers:
     """Makes the drivers of one server. `stations` and `booker` are for the register mailboxes;
-    without a booker (a check of the configuration) they are checked and not served."""
+    without a booker (a check of the configuration) they are checked and not served. Files that a
+    device names are relative to `folder`, that of the configuration."""
 
     def __init__(
-        self, stations: Iterable[StationConfig] = (), booker: Booker | None = None
+        self,
+        stations: Iterable[StationConfig] = (),
+        booker: Booker | None = None,
+        folder: Path = Path(),
     ) -> None:
         self.stations = {station.id: station for station in stations}
         self.booker = booker
+        self.folder = folder
         self._makes: dict[str, Make] = {}
 
     def make(self, config: DeviceConfig, at: str = "") -> Driver:

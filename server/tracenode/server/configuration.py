@@ -16,7 +16,6 @@ from tracenode.models.config import (
     Config,
     DeviceConfig,
     OpcUaConfig,
-    StationConfig,
     parse_config,
     sound_devices,
 )
@@ -63,10 +62,11 @@ def load(path: Path) -> Line:
     try:
         config = parse_config(text, str(path))
     except ConfigError as error:
-        further = [*_further(text, error), *_misfits(text, path.parent)]
+        further = [*_further(text, error, path.parent), *_misfits(text, path.parent)]
         raise ConfigError(str(path), [*error.problems, *further]) from error
     problems: list[ConfigProblem] = []
-    drivers = _made(config.stations, enumerate(config.devices), None, problems)
+    makes = Drivers(config.stations, folder=path.parent)
+    drivers = _made(makes, enumerate(config.devices), problems)
     opcua = config.opcua
     plan, misfits = plan_of(opcua.companions, opcua.nodesets, path.parent, config.site.id)
     problems += misfits
@@ -82,19 +82,16 @@ def make_drivers(config: Config, source: str, booker: Booker | None) -> list[Dri
         ConfigError: every fault of every device.
     """
     problems: list[ConfigProblem] = []
-    drivers = _made(config.stations, enumerate(config.devices), booker, problems)
+    makes = Drivers(config.stations, booker, Path(source).parent)
+    drivers = _made(makes, enumerate(config.devices), problems)
     if problems:
         raise ConfigError(source, problems)
     return drivers
 
 
 def _made(
-    stations: Sequence[StationConfig],
-    devices: Iterable[tuple[int, DeviceConfig]],
-    booker: Booker | None,
-    problems: list[ConfigProblem],
+    makes: Drivers, devices: Iterable[tuple[int, DeviceConfig]], problems: list[ConfigProblem]
 ) -> list[Driver]:
-    makes = Drivers(stations, booker)
     drivers: list[Driver] = []
     for index, device in devices:
         try:
@@ -117,11 +114,11 @@ def _misfits(text: str, folder: Path) -> list[ConfigProblem]:
     return plan_of(opcua.companions, opcua.nodesets, folder, "")[1]
 
 
-def _further(text: str, found: ConfigError) -> Iterator[ConfigProblem]:
+def _further(text: str, found: ConfigError, folder: Path) -> Iterator[ConfigProblem]:
     """Yield the faults that drivers find in a file that is wrong elsewhere too, each place once."""
     stations, devices = sound_devices(text)
     problems: list[ConfigProblem] = []
-    _made(stations, devices, None, problems)
+    _made(Drivers(stations, folder=folder), devices, problems)
     told = {problem.path for problem in found.problems}
     # A station with a fault of its own is no reason to say that there is none of its name.
     faulty = any(path.startswith("stations") for path in told)

@@ -1,1 +1,1 @@
-"""Modbus TCP and RTU: addresses, block planning, the guarded link, the polling driver."""
+"""Modbus TCP, TLS and RTU: addresses, block planning, the guarded link, the polling driver."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from pymodbus import FramerType, Log
@@ -24,7 +26,9 @@ from pymodbus.pdu import ModbusPDU
 from tracenode.drivers.link.hints import port_words, words
 from tracenode.drivers.modbus.endpoint import Endpoint, Framing
 from tracenode.drivers.modbus.telegrams import Request, RtuSearch, Seen, TcpStream
+from tracenode.drivers.modbus.tls import tls_words
 from tracenode.models.device_errors import BadTelegram, LinkLost, NoAnswer
+from tracenode.models.errors import BadSetting
 
 __all__ = ["CONNECT_TIMEOUT", "Connection"]
 
@@ -74,7 +78,12 @@ class Connection:
         Raises:
             LinkLost: no connection; the message says what to check.
         """
-        connection = cls(endpoint, seen)
+        try:
+            connection = cls(endpoint, seen)
+        except (
+            BadSetting
+        ) as error:  # files of TLS, sound at the start: they may be renewed just now
+            raise LinkLost(endpoint.line, str(error)) from error
         try:
             # The library waits CONNECT_TIMEOUT at most.
             if not await connection._client.connect():
@@ -209,7 +218,9 @@ class Connection:
 
     def _connected(self, up: bool) -> None:
         if not up:
-            self._break("closed by the peer" if self.endpoint.port else "the port is gone")
+            distrusted = " before its first answer (does it trust our certificate?)"
+            hint = distrusted if self.endpoint.tls and not self._past else ""
+            self._break(f"closed by the peer{hint}" if self.endpoint.port else "the port is gone")
             return
         _keep_alive(self._client.ctx.transport.get_extra_info("socket"))
         self._opened.set()
@@ -252,7 +263,7 @@ class Connection:
             client = AsyncModbusTcpClient(
                 endpoint.host,
                 port=endpoint.port,
-                framer=FramerType.SOCKET if endpoint.framing is Framing.Tcp else FramerType.RTU,
+                framer=FramerType.SOCKET if endpoint.framing.transactions else FramerType.RTU,
                 timeout=CONNECT_TIMEOUT,
                 retries=0,
                 reconnect_delay=0,
@@ -263,7 +274,11 @@ class Connection:
             client.register(answer)
         client.set_max_no_responses(UNLIMITED)
         client.ctx.max_buffer_size = BUFFER
-        client.ctx.call_create = self._noting_the_reason(client.ctx.call_create)
+        create: Callable[..., Coroutine[Any, Any, Any]] = client.ctx.call_create
+        if endpoint.tls is not None:
+            name = endpoint.tls.server_name or endpoint.host
+            create = partial(create, ssl=endpoint.tls.context(), server_hostname=name)
+        client.ctx.call_create = self._noting_the_reason(create)
         return client
 
     def _noting_the_reason(
@@ -274,6 +289,9 @@ class Connection:
         async def create_noting() -> Any:
             try:
                 return await create()
+            except ssl.SSLError as error:
+                self._lost = tls_words(error)
+                raise
             except OSError as error:
                 serial = self.endpoint.framing is Framing.Rtu
                 self._lost = port_words(error, self.endpoint.host) if serial else words(error)

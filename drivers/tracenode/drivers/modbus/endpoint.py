@@ -1,27 +1,37 @@
-"""Where a Modbus line is: `tcp://host:502`, `rtu:/dev/ttyS0?baudrate=19200`, `rtu+tcp://host:502`."""
+"""Where a Modbus line is: `tcp://host:502`, `tls://host:802`, `rtu:/dev/ttyS0?baudrate=19200`,
+`rtu+tcp://host:502`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
+from typing import Final, Self
 from urllib.parse import parse_qsl, urlsplit
+
+from tracenode.drivers.modbus.tls import TlsFiles
 
 __all__ = ["Endpoint", "Framing", "parse_endpoint"]
 
-FORMS = "tcp://host[:502], rtu+tcp://host[:502] or rtu:/dev/ttyS0?baudrate=19200&parity=E"
-
-DEFAULT_PORT = 502
+FORMS: Final = (
+    "tcp://host[:502], tls://host[:802], rtu+tcp://host[:502]"
+    " or rtu:/dev/ttyS0?baudrate=19200&parity=E"
+)
 
 
 class Framing(StrEnum):
     Tcp = "tcp"
+    Tls = "tls"
     RtuOverTcp = "rtu+tcp"
     Rtu = "rtu"
 
     @property
     def transactions(self) -> bool:
         """Telegrams carry a transaction number, so a late answer is known for one."""
-        return self is Framing.Tcp
+        return self in (Framing.Tcp, Framing.Tls)
+
+
+DEFAULT_PORT: Final = {Framing.Tcp: 502, Framing.Tls: 802, Framing.RtuOverTcp: 502}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,12 @@ class Endpoint:
     stopbits: int = 1
     echo: bool = False
     """The adapter hears what it sends (two-wire RS-485); only on a serial line."""
+    tls: TlsFiles | None = None
+    """Where the framing is Tls."""
+
+    def beside(self, folder: Path) -> Self:
+        """Return the same with files of `tls` relative to `folder`."""
+        return replace(self, tls=self.tls.beside(folder)) if self.tls else self
 
     @property
     def line(self) -> str:
@@ -64,17 +80,17 @@ class Endpoint:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """Read one of the three forms; a serial line is 19200 baud, even parity, one stop bit unless
+    """Read one of the four forms; a serial line is 19200 baud, even parity, one stop bit unless
     told (MODBUS over serial line V1.02, 2.5.1).
 
     Raises:
         ValueError: what is allowed; the caller says what was found.
     """
     scheme, _, rest = text.strip().partition(":")
-    if scheme in (Framing.Tcp, Framing.RtuOverTcp) and rest.startswith("//"):
+    if scheme in DEFAULT_PORT and rest.startswith("//"):
         parts = urlsplit(text.strip())
         try:
-            port = parts.port or DEFAULT_PORT
+            port = parts.port or DEFAULT_PORT[Framing(scheme)]
         except ValueError as error:
             raise ValueError("a port of 1 to 65535") from error
         if not parts.hostname or parts.path or parts.query or parts.username:

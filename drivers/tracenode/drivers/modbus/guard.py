@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +31,7 @@ from tracenode.drivers.modbus.telegrams import (
     write_registers_request,
 )
 from tracenode.models.device_errors import BadTelegram, DeviceException, LinkLost, NoAnswer
-from tracenode.models.errors import ConfigError, ConfigProblem
+from tracenode.models.errors import BadSetting, ConfigError, ConfigProblem
 
 __all__ = ["DEFAULT_TIMEOUT", "Link", "LinkStats", "Links"]
 
@@ -343,23 +344,32 @@ class Link:
 
 
 class Links:
-    """All lines in use: devices of one line get the same link."""
+    """All lines in use: devices of one line get the same link. Files of TLS are relative to
+    `folder`."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path = Path()) -> None:
+        self._folder = folder
         self._links: dict[str, Link] = {}
 
     def at(self, endpoint: Endpoint) -> Link:
         """Return the link of this line.
 
         Raises:
-            ConfigError: the line is in use with other settings.
+            ConfigError: the line is in use with other settings, or files of TLS can't be used.
         """
+        endpoint = endpoint.beside(self._folder)
         link = self._links.setdefault(endpoint.line, Link(endpoint))
         if link.endpoint != endpoint:
             raise ConfigError(
                 endpoint.line,
                 [ConfigProblem("link", str(endpoint), f"the same settings as {link.endpoint}")],
             )
+        if endpoint.tls is not None:
+            try:
+                endpoint.tls.context()
+            except BadSetting as error:
+                problem = ConfigProblem(endpoint.line, error.found, error.expected)
+                raise ConfigError(endpoint.line, [problem]) from error
         return link
 
 

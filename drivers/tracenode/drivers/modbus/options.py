@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, Self, TypeVar
 
 from pydantic import (
@@ -27,6 +28,7 @@ from tracenode.drivers.modbus.addresses import (
 from tracenode.drivers.modbus.datatypes import DataType, Order, parse_type
 from tracenode.drivers.modbus.endpoint import Endpoint, Framing, parse_endpoint
 from tracenode.drivers.modbus.planner import MAX_BITS, MAX_REGISTERS
+from tracenode.drivers.modbus.tls import TlsFiles
 from tracenode.models.config import DeviceConfig, problems_of
 from tracenode.models.errors import ConfigError, ConfigProblem
 from tracenode.models.readings import Point, PointType
@@ -148,6 +150,8 @@ class ModbusOptions(Section):
     base_bits: int = Field(default=0, ge=0, le=LAST_ADDRESS)
     """Added to every coil and discrete input address."""
     order: Order = Order.ABCD
+    tls: TlsFiles | None = None
+    """For a link that begins with tls:// alone."""
     timeout_ms: int = Field(default=500, ge=10, le=60_000)
     """From the end of the request; the time on a serial wire is added."""
     probe_ms: int = Field(default=5000, ge=100, le=600_000)
@@ -193,17 +197,20 @@ def load_options(device: DeviceConfig, at: str = "") -> tuple[Endpoint, ModbusOp
         problems += _cross_problems(options, endpoint, prefix)
     if problems or endpoint is None or options is None:
         raise ConfigError(device.id, problems)
-    return endpoint, options
+    return replace(endpoint, tls=options.tls), options
 
 
 def _cross_problems(
     options: ModbusOptions, endpoint: Endpoint | None, prefix: str
 ) -> Iterator[ConfigProblem]:
     """What only shows between keys."""
-    rtu = endpoint is not None and endpoint.framing is not Framing.Tcp
+    rtu = endpoint is not None and not endpoint.framing.transactions
     # MODBUS over serial line V1.02, 2.2: 0 is the broadcast, 248-255 are reserved.
     if rtu and not 1 <= options.unit <= 247:
         yield ConfigProblem(f"{prefix}unit", str(options.unit), "1 to 247 on an RTU line")
+    if endpoint is not None and (endpoint.framing is Framing.Tls) != (options.tls is not None):
+        found = "tls" if options.tls else "no tls"
+        yield ConfigProblem(f"{prefix}tls", found, "tls and a link tls://host together")
     for name, point in options.points.items():
         where = f"{prefix}points.{name}"
         if point.group is not None and point.group not in options.groups:
