@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from typing import Final
 
 from tracenode.models.codes import Code
 
 __all__ = ["DeviceState", "Point", "PointType", "Quality", "Reading", "RejectReason", "Scan"]
 
+MAX_STATUS_CODE: Final = 0xFFFF_FFFF
+
 
 class Quality(IntEnum):
-    """How good a reading is; the numbers are OPC UA StatusCodes (OPC 10000-4 7.39)."""
+    """How good a reading is; the numbers are OPC UA StatusCodes (OPC 10000-4 7.39).
+
+    Named are those that tracenode gives itself. A source that speaks OPC UA has its own, which are
+    passed on as they are: `Quality(code)` takes any StatusCode, information bits included. Compare
+    with `==`: what has no name here is not one object.
+    """
 
     Good = 0x0000_0000
     WaitingForInitialData = 0x8032_0000
@@ -27,9 +35,22 @@ class Quality(IntEnum):
     """UncertainEngineeringUnitsExceeded."""
     OutOfService = 0x808D_0000
 
+    @classmethod
+    def _missing_(cls, value: object) -> Quality | None:
+        if not isinstance(value, int) or not 0 <= value <= MAX_STATUS_CODE:
+            return None
+        code = int.__new__(cls, value)
+        code._name_, code._value_ = f"0x{value:08X}", value
+        return code
+
     @property
     def good(self) -> bool:
-        return self is Quality.Good
+        return self == Quality.Good
+
+    @property
+    def usable(self) -> bool:
+        """Severity Good or Uncertain: there may be a value to go on with."""
+        return int(self) < 0x8000_0000
 
 
 class PointType(IntEnum):
@@ -37,6 +58,8 @@ class PointType(IntEnum):
     (OPC 10000-6 5.1.2)."""
 
     Boolean = 1
+    SByte = 2
+    Byte = 3
     Int16 = 4
     UInt16 = 5
     Int32 = 6

@@ -96,3 +96,28 @@ def test_delays_double_to_the_longest_and_begin_again_after_a_reset() -> None:
 
 def test_the_jitter_never_waits_longer() -> None:
     assert BackOff(rand=lambda: 1.0).delay() == pytest.approx(0.25 * 0.75)
+
+
+@pytest.mark.parametrize(
+    ("code", "usable"),
+    [
+        (0x0096_0000, True),  # GoodLocalOverride
+        (0x0000_0480, True),  # Good, with the overflow bits of a queue
+        (0x4092_0000, True),  # UncertainSensorNotAccurate
+        (0x808C_0000, False),  # BadSensorFailure
+    ],
+)
+def test_a_status_of_the_source_is_kept_and_its_value_lost_by_its_severity(
+    last: LastReadings, code: int, usable: bool
+) -> None:
+    quality = Quality(code)
+    assert (int(quality), quality.good, quality.usable) == (code, False, usable)
+    last.note([reading("Speed", 1.5, quality)])
+    lost = {r.point: r.quality for r in last.lost(now=1.0)}
+    assert lost["Speed"] == (Quality.LastUsableValue if usable else Quality.NoCommunication)
+
+
+@pytest.mark.parametrize("code", [-1, 1 << 32])
+def test_what_is_no_status_code_is_no_quality(code: int) -> None:
+    with pytest.raises(ValueError, match="is not a valid Quality"):
+        Quality(code)

@@ -7,5 +7,5 @@
 - `exchange`    the state machine: booked at most once, answered when durable; no I/O of its own
 - `station`     a controller's registers served by it, between its `neighbours`
 - `registers`   the controller's memory over a guarded Modbus link
-- `device`      a Modbus device with a mailbox; `configured` makes it from its `options`
+- `device`      a device with a mailbox; `configured` makes a Modbus one from its `options`
 """

@@ -1,4 +1,4 @@
-"""A Modbus device that is a station's controller too: its poller and its mailbox on one link."""
+"""A device that is a station's controller too: its readings and its mailbox on one link."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from tracenode.drivers.driver import DriverStats, Sink
+from tracenode.drivers.driver import Degradable, Driver, DriverStats, Planned, Sink
 from tracenode.drivers.mailbox.station import StationMailbox
-from tracenode.drivers.modbus.poller import ModbusDevice
 from tracenode.drivers.together import together
 from tracenode.models.device_errors import DriverError, LinkLost
 from tracenode.models.errors import StoreError
@@ -26,7 +25,8 @@ class MailboxDevice:
     wrong with the mailbox (a silent unit, registers that are no handshake area yet) is tried again
     and leaves the readings alone: the device is degraded meanwhile."""
 
-    def __init__(self, poller: ModbusDevice, mailbox: StationMailbox) -> None:
+    def __init__(self, poller: Driver, mailbox: StationMailbox) -> None:
+        """`poller`: gives the readings, and the link that `mailbox` speaks over."""
         self.device = poller.device
         self._poller, self._mailbox = poller, mailbox
         self._fault = ""
@@ -36,7 +36,7 @@ class MailboxDevice:
         return self._poller.points
 
     def read_plan(self) -> Iterable[str]:
-        return self._poller.read_plan()
+        return self._poller.read_plan() if isinstance(self._poller, Planned) else ()
 
     @property
     def stats(self) -> DriverStats:
@@ -50,7 +50,9 @@ class MailboxDevice:
     @property
     def degraded(self) -> str:
         trouble = self._fault or self._mailbox.trouble
-        return f"mailbox: {trouble}" if trouble else ""
+        if trouble:
+            return f"mailbox: {trouble}"
+        return self._poller.degraded if isinstance(self._poller, Degradable) else ""
 
     async def __aenter__(self) -> Self:
         await self._poller.__aenter__()

@@ -13,7 +13,6 @@ __all__ = ["LastReadings"]
 
 _STAYS: Final = frozenset({Quality.ConfigurationError, Quality.OutOfService})
 """Not owed to the link."""
-_USABLE: Final = frozenset({Quality.Good, Quality.OutOfRange, Quality.LastUsableValue})
 
 
 class LastReadings:
@@ -48,10 +47,10 @@ class LastReadings:
     def lost(self, now: float) -> list[Reading]:
         """The link is gone at `now`: return the readings that change by that."""
         readings = [r for r in self._last.values() if r.quality not in _STAYS]
-        usable = [r for r in readings if r.quality in _USABLE and r.value is not None]
+        usable = [r for r in readings if r.quality.usable and r.value is not None]
         for reading in usable:
             self._lost_at.setdefault(reading.point, now)
-        rest = [r for r in readings if r.quality not in _USABLE or r.value is None]
+        rest = [r for r in readings if not r.quality.usable or r.value is None]
         return self._become(Quality.LastUsableValue, usable) + self._become(
             Quality.NoCommunication, rest
         )
