@@ -49,9 +49,15 @@ def _readers(drivers: Drivers) -> dict[str, Make]:
 def _modbus(drivers: Drivers) -> dict[str, Make]:
     from tracenode.drivers.mailbox.configured import configured_modbus
     from tracenode.drivers.modbus.guard import Links
+    from tracenode.drivers.modbus.point_table import with_point_table
 
     links, stations, booker = Links(drivers.folder), drivers.stations, drivers.booker
-    return {"modbus": lambda config, at: configured_modbus(config, links, stations, booker, at)}
+
+    def modbus(config: DeviceConfig, at: str) -> Driver:
+        whole = with_point_table(config, drivers.folder, at)
+        return configured_modbus(whole, links, stations, booker, at)
+
+    return {"modbus": modbus}
 
 
 BUILT_IN: Final[dict[str, Callable[[Drivers], dict[str, Make]]]] = {

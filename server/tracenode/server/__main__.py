@@ -18,6 +18,7 @@ COMMANDS = {
     "coverage": "analyses:coverage",
     "demo": "demo:demo",
     "export-nodeset": "keeping:export_nodeset",
+    "export-points": "points:export_points",
     "history": "asking:history",
     "impact": "analyses:impact",
     "import-master": "keeping:import_master",

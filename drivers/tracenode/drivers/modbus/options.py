@@ -33,7 +33,7 @@ from tracenode.models.config import DeviceConfig, problems_of
 from tracenode.models.errors import ConfigError, ConfigProblem
 from tracenode.models.readings import Point, PointType
 
-__all__ = ["GroupOptions", "ModbusOptions", "PointOptions", "load_options"]
+__all__ = ["GroupOptions", "ModbusOptions", "PointName", "PointOptions", "load_options"]
 
 BITS_PER_REGISTER = 16
 
@@ -133,6 +133,9 @@ class PointOptions(Section):
         return Point(name, kind, self.unit, self.min, self.max, self.description)
 
 
+PointName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
 class GroupOptions(Section):
     """A poll group: points read at one pace."""
 
@@ -165,7 +168,9 @@ class ModbusOptions(Section):
     """What the device lets be read, such as "hr:0-199"; a read never leaves one such range. A
     space without a range is readable throughout, as far as the device does not refuse."""
     groups: dict[str, GroupOptions] = Field(default={"default": GroupOptions()}, min_length=1)
-    points: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")], PointOptions]
+    points: dict[PointName, PointOptions]
+    points_csv: str = Field(default="", min_length=1)
+    """A file of further points, relative to the configuration: see `point_table`."""
 
     def address(self, point: PointOptions) -> int:
         """Where the point is in the device, the base included."""

@@ -8,6 +8,7 @@
 - `keeping`      init, status, verify, rebuild, backup, restore, import-master, export-nodeset
 - `indexing`     index
 - `consuming`    consumers list, consumers remove
+- `points`       export-points
 - `pki`          pki init, list, trust, reject, renew, csr, install
 - `sample`       the configuration that init writes
 - `serving`      check, run
