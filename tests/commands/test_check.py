@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import NoReturn
 
@@ -168,3 +169,35 @@ nodesets = ["own.xml"]
         "opcua.nodesets[0]",
         "opcua.companions[0]",
     ]
+
+
+def probed(folder: Path, *ports: int) -> Path:
+    tables = [
+        f'[[devices]]\nid = "R{n}"\ndriver = "scanner"\nlink = "tcp://127.0.0.1:{port}"\n'
+        for n, port in enumerate(ports)
+    ]
+    return configured(folder, '[site]\nid = "a"\n' + "".join(tables))
+
+
+def test_probe_says_which_device_is_not_well_and_is_1(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        port = there.getsockname()[1]
+        well = called("check", probed(tmp_path, port), "--probe")
+        assert (well.exit_code, well.stdout.splitlines()[-1]) == (0, "all devices are well")
+        said = called("check", probed(tmp_path, port, 1), "--probe")
+        assert said.exit_code == 1
+        assert "nothing listens there" in said.stdout
+        assert said.stdout.endswith("not well: R1\n")
+        told = json.loads(called("check", probed(tmp_path, port, 1), "--probe", "--json").stdout)
+        assert [(one["device"], one["well"]) for one in told["probe"]] == [
+            ("R0", True),
+            ("R1", False),
+        ]
+
+
+def test_without_probe_no_device_is_touched(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        there.settimeout(0.2)
+        assert called("check", probed(tmp_path, there.getsockname()[1])).exit_code == 0
+        with pytest.raises(TimeoutError):
+            there.accept()

@@ -9,6 +9,7 @@
 - `indexing`     index
 - `consuming`    consumers list, consumers remove
 - `points`       export-points
+- `probing`      what check --probe found
 - `pki`          pki init, list, trust, reject, renew, csr, install
 - `sample`       the configuration that init writes
 - `serving`      check, run

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -12,10 +13,12 @@ import click
 from tracenode.drivers.driver import Planned
 from tracenode.drivers.mailbox.layout import AREA_B_SIZE
 from tracenode.drivers.mailbox.options import MailboxOptions
+from tracenode.drivers.probe import PROBE_S
 from tracenode.models.config import DeviceConfig
 from tracenode.models.errors import JournalDown
-from tracenode.server.commands.common import echo_json, echo_table, json_option
-from tracenode.server.configuration import load
+from tracenode.server.commands.common import Exit, echo_json, echo_table, json_option
+from tracenode.server.commands.probing import echo_probes, probe_all
+from tracenode.server.configuration import Line, load
 
 __all__ = ["check", "run"]
 
@@ -24,11 +27,24 @@ config_argument = click.argument("config", type=click.Path(path_type=Path))
 
 @click.command()
 @config_argument
+@click.option(
+    "--probe", "probing", is_flag=True, help="Connect each device once, and say how it is."
+)
+@click.option(
+    "--within",
+    type=click.FloatRange(0.1, 600),
+    default=PROBE_S,
+    show_default=True,
+    help="Seconds that a probed device has to connect and to give every point.",
+)
 @json_option
-def check(config: Path, as_json: bool) -> None:
+@click.pass_context
+def check(
+    context: click.Context, config: Path, probing: bool, within: float, as_json: bool
+) -> None:
     """Check CONFIG: every error at once; then what each device will be asked, and how often.
 
-    Touches no device.
+    Without --probe no device is touched.
     """
     line = load(config)
     if line.plan.untried:
@@ -43,9 +59,19 @@ def check(config: Path, as_json: bool) -> None:
         for driver in line.drivers
         if isinstance(driver, Planned)
     }
+    probes = probe_all(line.drivers, within) if probing else []
     if as_json:
-        echo_json({"config": str(config), "ok": True, "read_plan": plans})
-        return
+        found = {"probe": [asdict(probe) for probe in probes]} if probing else {}
+        echo_json({"config": str(config), "ok": True, "read_plan": plans, **found})
+    else:
+        _echo_plans(config, line, plans)
+        if probing:
+            echo_probes(probes)
+    if not all(found.well for found in probes):
+        context.exit(Exit.Refused)
+
+
+def _echo_plans(config: Path, line: Line, plans: Mapping[str, Sequence[str]]) -> None:
     click.echo(
         f"{config}: fine; {len(line.config.stations)} station(s), {len(line.drivers)} device(s)"
     )
