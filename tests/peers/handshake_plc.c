@@ -22,6 +22,8 @@
  *   set OFFSET VALUE                        write a register (an address, not only of area A)
  *   get OFFSET COUNT                        "registers V V ..."
  *   beat 0|1                                freeze or go on
+ *   refuse OFFSET                           answer reads at or beyond it with exception 4 (a device
+ *                                           that is not well); -1: answer them again
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -46,6 +48,7 @@ static uint16_t sequence;
 static fd_set known;
 static int highest, listener;
 static long next_beat;
+static int refused_from = -1;
 
 static long now_ms(void) {
     struct timespec t;
@@ -144,7 +147,10 @@ static int serve(long ms, int fd) {
             }
             modbus_set_socket(context, peer);
             int length = modbus_receive(context, query);
-            if (length > 0)
+            if (length > 0 && refused_from >= 0 && query[7] == MODBUS_FC_READ_HOLDING_REGISTERS &&
+                (query[8] << 8 | query[9]) + (query[10] << 8 | query[11]) > refused_from)
+                modbus_reply_exception(context, query, MODBUS_EXCEPTION_SLAVE_OR_SERVER_FAILURE);
+            else if (length > 0)
                 modbus_reply(context, query, length, map);
             else if (length < 0) {
                 close(peer);
@@ -251,6 +257,9 @@ static void obey(char *line) {
         say("");
     } else if (sscanf(line, "beat %d", &x) == 1) {
         frozen = !x;
+        say("done");
+    } else if (sscanf(line, "refuse %d", &x) == 1) {
+        refused_from = x;
         say("done");
     } else {
         say("bad command");

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import eventually
 from tracenode.drivers.clock import Clock
 from tracenode.drivers.mailbox import station
 from tracenode.drivers.mailbox.layout import Layout
@@ -19,7 +20,7 @@ from tracenode.drivers.mailbox.station import StationMailbox
 from tracenode.models.config import StationConfig
 from tracenode.models.device_errors import DriverError
 from tracenode.models.errors import JournalDown
-from tracenode.models.events import Master, Register, TraceEvent
+from tracenode.models.events import Gap, Master, Register, TraceEvent
 from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.server.trace import Trace
 
@@ -77,7 +78,7 @@ class Plant:
 
     # ------------------------------------------------------------ what a test uses
     def mailbox(
-        self, memory: Memory, layout: Layout | None = None, *, number: int = 10
+        self, memory: Memory, layout: Layout | None = None, *, number: int = 10, poll_ms: int = 1
     ) -> StationMailbox:
         """A new one, as after a start of the server."""
         clock = Clock(monotonic=lambda: time.monotonic() + self.ahead)
@@ -88,16 +89,16 @@ class Plant:
             memory,
             self,
             device="PLC1",
-            poll_ms=1,
+            poll_ms=poll_ms,
             clock=clock,
         )
 
     @asynccontextmanager
     async def serving(
-        self, memory: Memory, layout: Layout | None = None
+        self, memory: Memory, layout: Layout | None = None, *, poll_ms: int = 1
     ) -> AsyncIterator[StationMailbox]:
         """Run a new mailbox, again and again as its device does."""
-        mailbox = self.mailbox(memory, layout)
+        mailbox = self.mailbox(memory, layout, poll_ms=poll_ms)
 
         async def serve() -> None:
             while True:
@@ -127,6 +128,20 @@ class Plant:
     async def count(self) -> Counter[str]:
         """How many records of each type there are."""
         return Counter(record.event.type for record in await self.records())
+
+    async def gaps(self) -> list[tuple[str, int]]:
+        """Kind and count of each gap that is recorded."""
+        found = [r.event for r in await self.records() if isinstance(r.event, Gap)]
+        return [(gap.kind, gap.missing) for gap in found]
+
+    async def wait_for(self, kind: str, count: int) -> None:
+        """Wait until there are so many records of a type."""
+
+        async def there() -> bool:
+            return (await self.count())[kind] >= count
+
+        condition: Callable[[], Awaitable[bool] | bool] = there
+        await eventually(condition)
 
     async def about(self, kind: str, number: str) -> list[Record]:
         """Records of a type about one unit."""

@@ -4,80 +4,23 @@ device beside the mailbox, the supervisor, the real journal."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from tests.drivers.mailbox.conftest import STATION, Plant
+from tests.drivers.mailbox.conftest import Plant
+from tests.drivers.mailbox.served import BASE_B, server
+from tests.support.cable import Cable
 from tests.support.controller import GO, REJECTED, STOP
-from tests.support.handshake_plc import CPlc, handshake_plc
+from tests.support.handshake_plc import handshake_plc
 from tests.support.waiting import eventually
 from tracenode.drivers.mailbox.layout import Code, Layout, Request
-from tracenode.drivers.registry import Drivers
-from tracenode.drivers.supervisor import Supervisor, Timing
-from tracenode.models.config import DeviceConfig
 from tracenode.models.events import Register
-from tracenode.models.readings import DeviceState, Reading, Scan
 from tracenode.models.receipts import Requester
 from tracenode.models.status import TraceStatus
 
 pytestmark = pytest.mark.integration
 
 CHECK_IN, COMPLETE, INSTALL = 1, 2, 3
-HEARTBEAT, BASE_B = 5, 200
-
-
-class Readings:
-    """The sink of the device."""
-
-    def __init__(self) -> None:
-        self.last: dict[str, Reading] = {}
-
-    async def scan(self, scan: Scan) -> None:
-        raise AssertionError(f"a controller does not scan: {scan}")
-
-    def readings(self, readings: Sequence[Reading]) -> None:
-        self.last |= {reading.point: reading for reading in readings}
-
-
-class Server:
-    def __init__(self, supervisor: Supervisor, sink: Readings) -> None:
-        self.supervisor, self.sink = supervisor, sink
-
-    @property
-    def trouble(self) -> str:
-        status = self.supervisor.status("PLC1")
-        return status.error if status.state is not DeviceState.Up else ""
-
-
-@asynccontextmanager
-async def server(
-    plant: Plant, plc: CPlc, *, port: int = 0, **mailbox: object
-) -> AsyncIterator[Server]:
-    options = {"station_number": 10, "base_b": BASE_B, "measurements": 2, "poll_ms": 5, **mailbox}
-    config = DeviceConfig.model_validate(
-        {
-            "id": "PLC1",
-            "driver": "modbus",
-            "link": f"tcp://127.0.0.1:{port or plc.port}",
-            "station": "OP10",
-            "points": {"Beats": {"at": f"hr:{HEARTBEAT}"}},
-            "groups": {"fast": {"period_ms": 20}},
-            "mailbox": options,
-        }
-    )
-    driver = Drivers([STATION], plant).make(config)
-    sink = Readings()
-    timing = Timing(first_delay=0.05, longest_delay=0.2, health_period=0.05)
-    supervisor = Supervisor([driver], sink, timing=timing)
-    task = asyncio.create_task(supervisor.run())
-    try:
-        yield Server(supervisor, sink)
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def motor(plant: Plant, number: str) -> None:
@@ -203,43 +146,6 @@ async def test_wrong_station_and_frozen_heartbeat_are_told(plant: Plant) -> None
             await eventually(lambda: "heartbeat" in running.trouble)
             await plc.do("beat 1")
             await eventually(lambda: running.trouble == "")
-
-
-class Cable:
-    """Stands between server and controller; can be cut, and is whole again at once."""
-
-    def __init__(self, port: int) -> None:
-        self._to, self.port, self.cuts = port, 0, 0
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def lay(self) -> asyncio.Server:
-        listener = await asyncio.start_server(self._join, "127.0.0.1", 0)
-        self.port = listener.sockets[0].getsockname()[1]
-        return listener
-
-    def cut(self) -> None:
-        self.cuts += bool(self._open)
-        for end in self._open:
-            end.transport.abort()
-
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
-        ends = {writer, back}
-        self._open |= ends
-        try:
-            await asyncio.gather(_carry(reader, back), _carry(there, writer))
-        finally:
-            self._open -= ends
-            for end in ends:
-                end.close()
-
-
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(4096):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
 
 
 async def test_cable_cut_again_and_again_leaves_one_effect_of_each(plant: Plant) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from tests.drivers.mailbox.conftest import MES, Plant
@@ -13,12 +11,11 @@ from tracenode.drivers.mailbox.layout import Layout
 from tracenode.models.device_errors import BadTelegram
 from tracenode.models.events import Gap, Hold, Receive, Register, Reject, Start
 from tracenode.models.quantities import Quantity
-from tracenode.models.receipts import Record, Requester
+from tracenode.models.receipts import Requester
 from tracenode.models.status import TraceStatus
 
 CHECK_IN, COMPLETE, INSTALL, REMOVE, REPLACE = 1, 2, 3, 4, 5
 LOAD, UNLOAD, REGISTER, DISPOSITION, CONSUME = 6, 7, 8, 9, 14
-BYPASS = 2
 
 
 @pytest.fixture
@@ -372,29 +369,7 @@ async def test_answer_that_stands_is_not_spoilt_by_busy(plant: Plant, plc: Contr
         assert plc.answer == answer
 
 
-# ---------------------------------------------------------------- bypass
-async def test_bypass_is_recorded_once_whoever_restarts(plant: Plant, plc: Controller) -> None:
-    heard: list[Gap] = []
-
-    def hear(records: Sequence[Record]) -> None:
-        heard.extend(r.event for r in records if isinstance(r.event, Gap))
-
-    plant.trace.subscribe(hear)
-    async with plant.serving(plc):
-        await eventually(lambda: plc.b[4])
-        plc.a[6] |= BYPASS
-        await eventually(lambda: len(heard) == 1)
-    async with plant.serving(plc):
-        beat = plc.b[4]
-        await eventually(lambda: plc.b[4] != beat)
-        assert len(heard) == 1
-        plc.a[6] &= ~BYPASS
-        await eventually(lambda: len(heard) == 2)
-    assert [gap.kind for gap in heard] == ["bypass", "bypass"]
-    assert heard[0].note == "the controller runs without trace"
-    assert heard[1].note == "the controller traces"
-
-
+# ---------------------------------------------------------------- alike
 async def test_lot_consumed_twice_in_one_cycle_is_two_consumptions(
     plant: Plant, plc: Controller
 ) -> None:

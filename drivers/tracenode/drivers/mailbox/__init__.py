@@ -6,6 +6,7 @@
 - `bypass`      which times a controller ran without trace; no I/O
 - `exchange`    the state machine: booked at most once, answered when durable; no I/O of its own
 - `station`     a controller's registers served by it, between its `neighbours`
+- `frozen`      its readings while its heartbeat stands still; no I/O
 - `registers`   the controller's memory over a guarded Modbus link
 - `device`      a device with a mailbox; `configured` makes a Modbus one from its `options`
 """

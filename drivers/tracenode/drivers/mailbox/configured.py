@@ -82,7 +82,7 @@ def configured_modbus(
         device=config.id,
         poll_ms=mailbox.poll_ms,
     )
-    return MailboxDevice(poller, station)
+    return MailboxDevice(poller, station, stale_after=config.stale_after_s)
 
 
 def _without_mailbox(config: DeviceConfig, table: dict[str, Any]) -> DeviceConfig:

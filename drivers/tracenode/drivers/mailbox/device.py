@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tracenode.drivers.driver import Degradable, Driver, DriverStats, Planned, Sink
+from tracenode.drivers.mailbox.frozen import FrozenReadings
 from tracenode.drivers.mailbox.station import StationMailbox
 from tracenode.drivers.together import together
 from tracenode.models.device_errors import DriverError, LinkLost
@@ -18,6 +19,8 @@ __all__ = ["MailboxDevice"]
 
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 5.0
+LOOK_S: Final = 0.25
+"""Between two looks at the controller's heartbeat."""
 
 
 class MailboxDevice:
@@ -25,10 +28,12 @@ class MailboxDevice:
     wrong with the mailbox (a silent unit, registers that are no handshake area yet) is tried again
     and leaves the readings alone: the device is degraded meanwhile."""
 
-    def __init__(self, poller: Driver, mailbox: StationMailbox) -> None:
+    def __init__(
+        self, poller: Driver, mailbox: StationMailbox, *, stale_after: float = 10.0
+    ) -> None:
         """`poller`: gives the readings, and the link that `mailbox` speaks over."""
         self.device = poller.device
-        self._poller, self._mailbox = poller, mailbox
+        self._poller, self._mailbox, self._stale_after = poller, mailbox, stale_after
         self._fault = ""
 
     @property
@@ -67,10 +72,16 @@ class MailboxDevice:
         await self._poller.__aexit__(kind, error, trace)
 
     async def run(self, sink: Sink) -> None:
-        await together(self._poller.run(sink), self._serve())
+        shown = FrozenReadings(self.device, self.points, sink, self._stale_after)
+        await together(self._poller.run(shown), self._serve(), self._watch(shown))
 
     async def write(self, values: Mapping[str, Value], *, verify: bool = True) -> None:
         await self._poller.write(values, verify=verify)
+
+    async def _watch(self, shown: FrozenReadings) -> None:
+        while True:
+            shown.look(frozen=self._mailbox.stale)
+            await asyncio.sleep(LOOK_S)
 
     async def _serve(self) -> None:
         pause = FIRST_PAUSE_S

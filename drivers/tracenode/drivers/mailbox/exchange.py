@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from tracenode.drivers.mailbox.neighbours import Booker
 from tracenode.drivers.mailbox.sequence import CycleRequests, Sequence, Step, following
 from tracenode.models.errors import MalformedRequest, StoreError, TraceError
-from tracenode.models.events import Gap, Reject, TraceEvent
+from tracenode.models.events import Gap, Hold, Reject, TraceEvent
 from tracenode.models.receipts import Receipt, Requester
 
 __all__ = ["BUSY_RETRY_S", "Asked", "Client", "Exchange", "Settled"]
@@ -36,6 +36,10 @@ class Asked:
     unread: bytes
     raw: str
     user: str = ""
+    bypassed: bool = False
+    """It tells of what was done without trace: the unit is held where it is refused."""
+    kept: bool = False
+    """It comes out of the controller's memory: what is missing before it did not fit there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class Exchange:
         if receipt is None:
             return None
         self._last = step.sequence
+        if receipt.refused and asked.bypassed:
+            await self._hold(event, receipt, step.sequence.request_id, key, asked)
         return Settled(receipt, None if receipt.refused else fault)
 
     async def note(self, event: TraceEvent, part: str, request_id: str) -> bool:
@@ -157,13 +163,26 @@ class Exchange:
         gap = Gap(
             station=self._station,
             device=self._device,
-            kind="handshake",
+            kind="fifo" if asked.kept else "handshake",
             missing=step.missing,
             expected=step.expected,
             found=step.sequence.number,
         )
         receipt = await self._until_durable(gap, "gap", step.sequence.request_id, asked=asked)
         return receipt is not None
+
+    async def _hold(
+        self, event: TraceEvent, receipt: Receipt, request_id: str, key: str, asked: Asked
+    ) -> None:
+        """Hold the unit that a refused request is about: the work is done, and was not allowed."""
+        item = getattr(event, "item", "") or getattr(event, "parent", "")
+        if not item:
+            return
+        reason = f"done without trace, refused afterwards: {receipt.text}"[:MAX_REASON]
+        hold = Hold(station=self._station, device=self._device, item=item, reason=reason)
+        held = None
+        while held is None:  # even where the request was withdrawn meanwhile
+            held = await self._until_durable(hold, "held", request_id, key=key, asked=asked)
 
     async def _until_durable(
         self,

@@ -14,8 +14,8 @@ __all__ = ["Booker", "Memory"]
 class Memory(Protocol):
     """The controller's registers, offsets from each area's base.
 
-    All raise DriverError; a read returns exactly `count` registers or raises. A read or write may
-    be made of several telegrams.
+    All raise DriverError; a read returns exactly `count` registers, each of them good, or raises:
+    a block that is stale never fires a request. A read or write may be made of several telegrams.
     """
 
     async def read_a(self, offset: int, count: int) -> Sequence[int]: ...

@@ -34,6 +34,8 @@ STALE_AFTER_S: Final = 1.5
 """Three heartbeat periods of the controller."""
 TORN_AFTER_S: Final = 2.0
 """A controller needs a few of its cycles to write a request, not seconds."""
+DRAIN_S: Final = 0.005
+"""Between two looks while the controller says that more requests wait."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,12 @@ class StationMailbox:
         self._answered: tuple[int, int] | None = None
         self._bypass = BypassLog()
         self._torn: tuple[float, str] | None = None
-        self._stale = False
+        self._stale = self._more = False
+
+    @property
+    def stale(self) -> bool:
+        """True while the controller's heartbeat stands still."""
+        return self._stale
 
     @property
     def stats(self) -> MailboxStats:
@@ -114,7 +121,7 @@ class StationMailbox:
             self._epoch = before % 0xFFFF + 1 if before else secrets.randbelow(0xFFFF) + 1
         await self._exchange.resume()
         self._bypass.resume(await self._exchange.last_note("bypass"))
-        self._answered, self._torn = None, None
+        self._answered, self._torn, self._more = None, None, False
         self._heart, self._stale = _Heart(None, self._clock.monotonic()), False
         try:
             await together(self._exchange_heartbeats(), self._serve_requests())
@@ -159,21 +166,26 @@ class StationMailbox:
                 retry_at = self._clock.monotonic() + BUSY_RETRY_S
             (number,) = await self._memory.read_a(self._layout.tail, 1)
             if number == 0:
-                self._answered, self._torn = None, None
+                self._answered, self._torn, self._more = None, None, False
             elif self._answered is None or self._answered[1] != number:
                 await self._serve()
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(min(DRAIN_S, self._poll_s) if self._more else self._poll_s)
 
     async def _serve(self) -> None:
         words = await self._read_settled()
         if words is None:
             return
+        status = words[area.STATUS]
+        bypass, self._more = bool(status & PlcBits.Bypass), bool(status & PlcBits.MoreData)
+        self._bypass.notice(bypass, self._clock.utc())
         asked = Asked(
             boot=words[area.BOOT],
             number=words[self._layout.tail],
             digest=self._layout.digest(words),
             unread=_unread_digest(words),
             raw=bytes_of(words[area.PAYLOAD :]).hex(),
+            bypassed=bypass,
+            kept=bypass or self._more,
         )
         settled = await self._exchange.serve(asked, lambda: self._event(words))
         if settled is None:

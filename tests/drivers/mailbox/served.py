@@ -1,0 +1,71 @@
+"""A controller on libmodbus, served by the driver of its device under a supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from tests.drivers.mailbox.conftest import STATION, Plant
+from tests.support.handshake_plc import CPlc
+from tracenode.drivers.registry import Drivers
+from tracenode.drivers.supervisor import Supervisor, Timing
+from tracenode.models.config import DeviceConfig
+from tracenode.models.readings import DeviceState, Reading, Scan
+
+__all__ = ["BASE_B", "Readings", "Server", "server"]
+
+HEARTBEAT, BASE_B = 5, 200
+
+
+class Readings:
+    """The sink of the device."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, Reading] = {}
+
+    async def scan(self, scan: Scan) -> None:
+        raise AssertionError(f"a controller does not scan: {scan}")
+
+    def readings(self, readings: Sequence[Reading]) -> None:
+        self.last |= {reading.point: reading for reading in readings}
+
+
+class Server:
+    def __init__(self, supervisor: Supervisor, sink: Readings) -> None:
+        self.supervisor, self.sink = supervisor, sink
+
+    @property
+    def trouble(self) -> str:
+        status = self.supervisor.status("PLC1")
+        return status.error if status.state is not DeviceState.Up else ""
+
+
+@asynccontextmanager
+async def server(
+    plant: Plant, plc: CPlc, *, port: int = 0, stale_after_s: float = 10.0, **mailbox: object
+) -> AsyncIterator[Server]:
+    options = {"station_number": 10, "base_b": BASE_B, "measurements": 2, "poll_ms": 5, **mailbox}
+    config = DeviceConfig.model_validate(
+        {
+            "id": "PLC1",
+            "driver": "modbus",
+            "link": f"tcp://127.0.0.1:{port or plc.port}",
+            "station": "OP10",
+            "stale_after_s": stale_after_s,
+            "points": {"Beats": {"at": f"hr:{HEARTBEAT}"}},
+            "groups": {"fast": {"period_ms": 20}},
+            "mailbox": options,
+        }
+    )
+    driver = Drivers([STATION], plant).make(config)
+    sink = Readings()
+    timing = Timing(first_delay=0.05, longest_delay=0.2, health_period=0.05)
+    supervisor = Supervisor([driver], sink, timing=timing)
+    task = asyncio.create_task(supervisor.run())
+    try:
+        yield Server(supervisor, sink)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
