@@ -6,15 +6,16 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
 from tracenode.drivers.driver import Driver
-from tracenode.drivers.supervisor import STOP_TIMEOUT, Supervisor
+from tracenode.drivers.supervisor import STOP_TIMEOUT, DeviceStatus, Supervisor
 from tracenode.models.config import Config
 from tracenode.models.errors import JournalDown
 from tracenode.server.configuration import Line, make_drivers
+from tracenode.server.device_board import DeviceBoard
 from tracenode.server.intake import Intake
 from tracenode.server.opcua.core import ServerOptions, TraceServer
 from tracenode.server.opcua.nodesets import try_models
@@ -84,12 +85,15 @@ async def serve(line: Line, announce: Callable[[str], None]) -> None:
                 config.opcua.users,
             )
         announce(server.endpoint)
+        board = DeviceBoard(line.database, config.devices)
         try:
             await asyncio.to_thread(trace.start_reading)
             intake = _intake(config, trace, surface)
-            supervisor = _supervisor(config, drivers, intake, surface)
-            await _run(trace, intake, supervisor, drivers, surface, stopping)
+            supervisor = _supervisor(config, drivers, intake, surface, board)
+            telling = _tell_devices(supervisor, drivers, surface, board)
+            await _run(trace, intake, supervisor, telling, surface, stopping)
         finally:
+            board.close()
             await surface.close()
             await server.stop()
 
@@ -128,12 +132,20 @@ def _intake(config: Config, trace: Trace, surface: Surface) -> Intake:
 
 
 def _supervisor(
-    config: Config, drivers: Sequence[Driver], intake: Intake, surface: Surface
+    config: Config,
+    drivers: Sequence[Driver],
+    intake: Intake,
+    surface: Surface,
+    board: DeviceBoard,
 ) -> Supervisor:
+    def changed(status: DeviceStatus) -> None:
+        board.take(status)
+        surface.device_state(status)
+
     return Supervisor(
         drivers,
         intake,
-        surface.device_state,
+        changed,
         stale_after={device.id: device.stale_after_s for device in config.devices},
     )
 
@@ -142,7 +154,7 @@ async def _run(  # noqa: PLR0917
     trace: Trace,
     intake: Intake,
     supervisor: Supervisor,
-    drivers: Sequence[Driver],
+    telling_devices: Coroutine[None, None, None],
     surface: Surface,
     stopping: asyncio.Event,
 ) -> None:
@@ -151,7 +163,7 @@ async def _run(  # noqa: PLR0917
         telling = tasks.create_task(surface.run())
         watching = tasks.create_task(_watch(trace))
         indexing = tasks.create_task(trace.keep_index())
-        counting = tasks.create_task(_count(drivers, surface))
+        counting = tasks.create_task(telling_devices)
         reviewing = tasks.create_task(Review(trace).run())
         summing = tasks.create_task(intake.run())
         running = tasks.create_task(supervisor.run())
@@ -166,11 +178,16 @@ async def _run(  # noqa: PLR0917
             task.cancel()
 
 
-async def _count(drivers: Sequence[Driver], surface: Surface) -> None:
-    """Show the devices' counters."""
+async def _tell_devices(
+    supervisor: Supervisor, drivers: Sequence[Driver], surface: Surface, board: DeviceBoard
+) -> None:
+    """Show the devices' counters, to clients and to the command line."""
     while True:
         for driver in drivers:
             surface.device_stats(driver.device, driver.stats)
+        rows = board.rows(supervisor.statuses, drivers)
+        # Not here: a disk that is slow must not hold the clients up.
+        await asyncio.to_thread(board.write, rows)
         await asyncio.sleep(WATCH_S)
 
 

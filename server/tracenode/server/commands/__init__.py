@@ -12,6 +12,7 @@
 - `probing`      what check --probe found
 - `pki`          pki init, list, trust, reject, renew, csr, install
 - `sample`       the configuration that init writes
+- `telling`      the devices of status
 - `serving`      check, run
 - `demo`         the line to try
 - `demo_setup`   what its server begins with

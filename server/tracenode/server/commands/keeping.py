@@ -23,6 +23,8 @@ from tracenode.server.commands.common import (
     printable,
 )
 from tracenode.server.commands.sample import SAMPLE
+from tracenode.server.commands.telling import echo_devices
+from tracenode.server.device_board import read_board
 from tracenode.server.master_import import Booking, read_master
 from tracenode.server.store.file.copies import backup as copy_out
 from tracenode.server.store.file.copies import restore as copy_in
@@ -94,13 +96,15 @@ def _site(site: str) -> str:
 @database_option
 @json_option
 def status(database: Path, as_json: bool) -> None:
-    """Where the journal stands, how much is in it, and whether a server has it open."""
+    """Where the journal stands, how much is in it, whether a server has it open, and how its
+    devices are."""
     with Trace.open(database, read_only=True) as trace:
         found = trace.store.readers.run_now(summary)
         found = {"database": str(trace.store.path), "site": trace.store.identity.site, **found}
     found["writer_pid"] = writer = FileLock.holder(database)
+    told = None if writer is None else read_board(database)
     if as_json:
-        echo_json(found)
+        echo_json({**found, "devices": told})
         return
     shown: dict[str, Any] = {
         **found,
@@ -110,6 +114,8 @@ def status(database: Path, as_json: bool) -> None:
     width = max(map(len, shown))
     for name, value in shown.items():
         click.echo(printable(f"{name.replace('_', ' ').ljust(width)}  {value}"))
+    if told is not None:
+        echo_devices(told)
 
 
 @click.command()
