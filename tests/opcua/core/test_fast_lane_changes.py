@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from asyncua import ua
 from asyncua.common.utils import Buffer
+from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import struct_from_binary
 from hypothesis import given
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from tests.opcua.core.lanes import (
     MANY,
     NODES,
+    TOKEN,
     A,
     Side,
     V,
@@ -28,7 +31,9 @@ from tests.opcua.core.lanes import (
     without_times,
     writing,
 )
-from tests.opcua.core.sample import Sample, site
+from tests.opcua.core.sample import Sample, name, site
+from tracenode.server.opcua.ids import ua_id
+from tracenode.server.opcua.nodes.book import data_value, variable_node
 from tracenode.server.opcua.security.audit import AuditEntry, AuditKind
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
@@ -81,11 +86,90 @@ async def test_writes_are_answered_as_on_the_complete_path(
     assert left[0] == left[1]
 
 
+KINDS: dict[V, list[Any]] = {
+    V.Boolean: [True, False],
+    V.SByte: [-5],
+    V.Byte: [200],
+    V.Int16: [-300],
+    V.UInt16: [65_000],
+    V.Int32: [7, -7],
+    V.UInt32: [4_000_000_000],
+    V.Int64: [-(1 << 60)],
+    V.UInt64: [1 << 63],
+    V.Float: [1.5, float("nan")],
+    V.Double: [4.5, float("inf")],
+    V.String: ["", "SN1", "\u00e4" * 40, "x" * 2_000_000, "\udcff", None],
+    V.DateTime: [TIME],
+}
+PLAIN = [ua.Variant(value, kind) for kind, values in KINDS.items() for value in values]
+
+
+@pytest.fixture(scope="module")
+def plain(sample: Sample) -> list[ua.NodeId]:
+    """Variables of each built-in type, of an abstract one and any; one to be read only, one whose
+    value is made when it is read."""
+    server, made = sample.server, []
+
+    def add(said: str, data_type: int, kind: V, value: object, *, writable: bool = True) -> None:
+        node_id = site(f"Plain/{said}")
+        first = data_value(value, kind)
+        node = variable_node(node_id, name(said), ua_id(data_type), first, writable=writable)
+        server.book.add(node, site("Plant"), ua_id(ObjectIds.Organizes))
+        made.append(node_id)
+
+    for kind, values in KINDS.items():
+        add(kind.name, kind.value, kind, values[0])
+    add("Number", ObjectIds.Number, V.Double, 0.0)
+    add("Any", ObjectIds.BaseDataType, V.Double, 0.0)
+    add("Fixed", ObjectIds.Double, V.Double, 0.0, writable=False)
+    add("Made", ObjectIds.Double, V.Double, 0.0)
+    cell = server.space.value_cell(made[-1])
+    assert cell is not None
+    cell.value_callback = lambda *_: data_value(9.0, V.Double)
+    return made
+
+
+@MANY
+@given(
+    place=st.integers(0, 16),
+    value=st.sampled_from(PLAIN),
+    matching=st.booleans(),
+    status=st.sampled_from([None, None, ua.StatusCode(), ua.StatusCode(ua.UInt32(1))]),
+    source=st.sampled_from([None, None, None, TIME]),
+    changes=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=1),
+)
+async def test_plain_values_are_written_as_on_the_complete_path(  # noqa: PLR0917
+    sides: tuple[Side, Side],
+    plain: list[ua.NodeId],
+    place: int,
+    value: ua.Variant,
+    matching: bool,
+    status: ua.StatusCode | None,
+    source: Any,
+    changes: list[tuple[int, int]],
+) -> None:
+    """Each to a variable of its type or to any other, whole or with a byte broken."""
+    node_id = site(f"Plain/{value.VariantType.name}") if matching else plain[place]
+    wanted = ua.WriteValue(NodeId=node_id, AttributeId=ua.UInt32(A.Value))
+    wanted.Value = ua.DataValue(value, status, source)
+    body = encoded(writing(wanted))
+    start = body.index(TOKEN) + len(TOKEN) + 28
+    broken = bytearray(body)
+    for at, byte in changes:
+        broken[start + at % (len(body) - start)] = byte
+    asked = encoded(read(value_of(node_id), stamps=3))
+    left = []
+    for side, other in (sides, sides[::-1]):
+        answered = without_times(await side.send(bytes(broken)))
+        left.append((answered, without_times(await other.send(asked))))
+    assert left[0] == left[1]
+
+
 async def test_the_lane_takes_writes_and_notes_them(
     sample: Sample, sides: tuple[Side, Side]
 ) -> None:
     audit, noted = sample.server._core.audit, list[AuditEntry]()
-    kept, audit.tell = audit.tell, noted.append
+    kept, audit.tell = audit.tell, lambda note: noted.append(note())
     before = sides[0].lane.taken
     wanted = ua.WriteValue(NodeId=NODES[0], AttributeId=ua.UInt32(A.Value))
     wanted.Value = ua.DataValue(ua.Variant("SN9", V.String))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.waiting import eventually
-from tracenode.server.opcua.security.audit import AuditKind, AuditTrail
+from tracenode.server.opcua.security.audit import AuditEntry, AuditKind, AuditTrail
 from tracenode.server.opcua.security.trail import Trail, check, entries
 
 SIZE = 1_000_000
@@ -147,7 +148,7 @@ async def test_refusals_from_everywhere_take_a_bounded_place(tmp_path: Path) -> 
 async def test_what_people_do_is_told_one_by_one(tmp_path: Path) -> None:
     audit = opened(tmp_path, Clock())
     told: list[str] = []
-    audit.tell = lambda entry: told.append(entry.words)
+    audit.tell = lambda note: told.append(note().words)
     for number in range(5):
         audit.note(AuditKind.Write, "192.0.2.1", f"value {number}", user="ann", target="ns=3;s=A")
     await eventually(lambda: len([e for e in entries(tmp_path) if e["k"] == "write"]) == 5)
@@ -183,16 +184,32 @@ def opened(folder: Path, clock: Clock) -> AuditTrail:
 
 
 async def test_bookings_are_referred_to(tmp_path: Path) -> None:
-    from tracenode.server.opcua.security.audit import AuditEntry
-
     audit = opened(tmp_path, Clock())
     for number in range(100):
-        entry = AuditEntry(AuditKind.Call, "192.0.2.1", "StartItem", user="ann")
-        audit.booked(entry, 500 + number)
+        note = partial(AuditEntry, AuditKind.Call, "192.0.2.1", "StartItem", user="ann")
+        audit.booked(note, ("ann", "StartItem"), 500 + number)
     await asyncio.sleep(0)
     await audit.close()
     (told,) = [e for e in entries(tmp_path) if e["k"] == "call"]
     assert (told["count"], told["v"]["first_sequence"], told["u"]) == (100, 500, "ann")
+
+
+async def test_what_is_only_counted_makes_no_entry(tmp_path: Path) -> None:
+    """Past the budget of people the trail has the number of what they did, and the last of it."""
+    audit = opened(tmp_path, Clock())
+    made: list[int] = []
+
+    def write(number: int) -> AuditEntry:
+        made.append(number)
+        return AuditEntry(AuditKind.Write, "192.0.2.1", f"value {number}", user="ann")
+
+    for number in range(1_500):
+        audit.done(partial(write, number), ("ann",))
+    await audit.close()
+    told = [e for e in entries(tmp_path) if e["k"] == "write"]
+    assert [e["w"] for e in told[:-1]] == [f"value {number}" for number in range(500)]
+    assert (told[-1]["w"], told[-1]["count"]) == ("value 1499", 1_000)
+    assert sorted(set(made)) == [*range(501), 1_499]
 
 
 def test_two_processes_never_write_one_trail(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncua import ua
@@ -23,7 +24,7 @@ from tracenode.server.opcua.nodes.browse import ContinuationPoints
 from tracenode.server.opcua.nodes.reading import read_attribute
 from tracenode.server.opcua.nodes.updating import WriteRefused, new_value
 from tracenode.server.opcua.security.audit import AuditKind
-from tracenode.server.opcua.security.audit_notes import note_write
+from tracenode.server.opcua.security.audit_notes import Written, note_write
 from tracenode.server.opcua.security.identity import ANONYMOUS, Identity
 from tracenode.server.opcua.security.rights import Rights
 from tracenode.server.opcua.subscriptions.publishing import PublishQueue
@@ -73,20 +74,28 @@ class TraceSession(InternalSession):
             self.auth_token = ua_id(token)
             self.session_id = ua_id(number, 1)
             self.iserver.register_external_session(self)
+        self._caller = Caller(None, "", self._shown_id)
 
     @property
     def caller(self) -> Caller:
         """Who this session speaks for."""
+        held = self._caller
+        user, roles, entry = self.identity.account or None, self.rights.roles, audit_entry.get()
+        if (
+            held.roles != roles
+            or held.user != user
+            or held.audit_entry != entry
+            or held.address != self.address
+            or held.application_uri != self.application_uri
+        ):
+            uri, address, number = self.application_uri, self.address, self._shown_id
+            held = self._caller = Caller(user, uri, number, roles, address, entry)
+        return held
+
+    @property
+    def _shown_id(self) -> str:
         number = self.session_id.Identifier
-        shown = number.hex() if isinstance(number, bytes) else str(number)
-        return Caller(
-            self.identity.account or None,
-            self.application_uri,
-            shown,
-            self.rights.roles,
-            self.address,
-            audit_entry.get(),
-        )
+        return number.hex() if isinstance(number, bytes) else str(number)
 
     # ------------------------------------------------------------------ life
     async def create_session(
@@ -227,7 +236,20 @@ class TraceSession(InternalSession):
                 code = int(S.BadNodeIdUnknown)
             else:
                 code = self._write_refusal(node, write, who) or self._write(node, write)
-            note_write(self.iserver.audit, who, write, before, code)
+            note_write(
+                self.iserver.audit,
+                Written(
+                    who,
+                    write.NodeId,
+                    write.NodeId.to_string(),
+                    int(write.AttributeId),
+                    write.IndexRange or "",
+                    before,
+                    write.Value.Value,
+                    code,
+                    datetime.now(UTC),
+                ),
+            )
             results.append(ua_status(code))
             if count % SLICE == 0:
                 await asyncio.sleep(0)

@@ -20,6 +20,7 @@ from tracenode.server.opcua.fast.calling import Calls, Running
 from tracenode.server.opcua.fast.chunks import Chunks
 from tracenode.server.opcua.fast.publishing import Publishes
 from tracenode.server.opcua.fast.reading import Reads
+from tracenode.server.opcua.fast.watching import Watches
 from tracenode.server.opcua.fast.wire import NOTHING, Asking, fault, request_type
 from tracenode.server.opcua.fast.writing import Writes
 from tracenode.server.opcua.subscriptions.publishing import PublishRequest
@@ -48,8 +49,9 @@ class FastLane:
     def __init__(self, iserver: TraceInternalServer) -> None:
         self.reads = Reads(iserver.space)
         self.browses = Browses(iserver.space)
-        self.writes = Writes()
+        self.writes = Writes(iserver)
         self.publishes = Publishes(iserver.subscriptions)
+        self.watches = Watches(iserver.space, iserver.subscriptions)
         self.calls = Calls(iserver.space, iserver.gateway)
 
     def of(self, processor: TraceProcessor) -> Lane:
@@ -74,6 +76,7 @@ class Lane:
             request_type("Browse"): self._browse,
             request_type("Write"): self._write,
             request_type("Publish"): self._publish,
+            request_type("CreateMonitoredItems"): self._watch,
             request_type("Call"): self._call,
         }
 
@@ -152,6 +155,9 @@ class Lane:
 
     def _write(self, session: TraceSession, asking: Asking, asked: bytes) -> bytes | None:
         return self._shared.writes.answer(session, asking.handle, asked)
+
+    def _watch(self, session: TraceSession, asking: Asking, asked: bytes) -> bytes | None:
+        return self._shared.watches.answer(session, asking.handle, asked)
 
     def _call(self, session: TraceSession, asking: Asking, asked: bytes) -> bytes | None:
         if len(self._calls) >= self._at_once or self._processor.is_beside():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace, AttributeValue, NodeData
@@ -16,19 +15,30 @@ from tracenode.server.opcua.nodes.book import SharedAttribute
 from tracenode.server.opcua.nodes.samples import Sample
 from tracenode.server.opcua.nodes.virtual import VirtualNodes
 
-__all__ = ["TraceAddressSpace", "notify"]
+__all__ = ["TraceAddressSpace", "Watcher", "enlist", "notify"]
+
+
+class Watcher(Protocol):
+    """Who is told of the changes of an attribute."""
+
+    def changed(self, sample: Sample) -> None:
+        """Take a new value; returns at once: it queues."""
+        ...
+
+
+def enlist(cell: AttributeValue, watcher: Watcher) -> None:
+    """Tell `watcher` of all changes of a cell that is its node's own, and of a real node."""
+    watchers: Any = cell.datachange_callbacks
+    watchers[watcher] = None
 
 
 def notify(cell: AttributeValue, value: ua.DataValue) -> None:
-    """Tell everyone who watches a cell of its new value, which is shared by all of them.
-
-    Who watches is called with the handle of `add_datachange_callback` and a `Sample`, and returns
-    at once: it queues.
-    """
+    """Tell everyone who watches a cell of its new value, one `Sample` that all of them share."""
     if cell.datachange_callbacks:
         sample = Sample(value)
-        for handle, changed in list(cell.datachange_callbacks.items()):
-            changed(handle, sample)
+        watchers: Any = tuple(cell.datachange_callbacks)
+        for watcher in watchers:
+            watcher.changed(sample)
 
 
 class TraceAddressSpace(AddressSpace):
@@ -73,27 +83,33 @@ class TraceAddressSpace(AddressSpace):
         cell = node.attributes[attr]
         if cell.value_setter is not None:
             cell.value_setter(node, attr, value)
+            notify(cell, value)
         else:
-            cell.value, cell.value_callback = value, None
+            self.put(cell, value)
+
+    @staticmethod
+    def put(cell: AttributeValue, value: ua.DataValue) -> None:
+        """Give a Value's own cell, which nothing sets in its place, a value that was checked."""
+        cell.value, cell.value_callback = value, None
         notify(cell, value)
 
-    def add_datachange_callback(
-        self, nodeid: ua.NodeId, attr: AttributeIds, callback: Callable[..., Any]
-    ) -> tuple[ua.StatusCode, int]:
-        self._unshare(nodeid, attr)
-        status, handle = super().add_datachange_callback(nodeid, attr, callback)
-        if status.is_good():
-            self.virtual.pin(nodeid)
-        return status, handle
-
-    def delete_datachange_callback(self, handle: int) -> None:
-        """Forget a callback; the node may be gone already."""
-        node_id, attr = self._handle_to_attribute_map.pop(handle, (None, None))
-        if node_id is None or attr is None:
-            return
+    def watch(
+        self, node_id: ua.NodeId, attr: AttributeIds, watcher: Watcher
+    ) -> AttributeValue | None:
+        """Tell `watcher` of all changes of an attribute from now on; returns the cell that holds
+        it, None where there is no such node or attribute."""
+        self._unshare(node_id, attr)
         node = self._nodes.get(node_id)
-        if node is not None and attr in node.attributes:
-            node.attributes[attr].datachange_callbacks.pop(handle, None)
+        cell: AttributeValue | None = None if node is None else node.attributes.get(attr)
+        if cell is not None:
+            enlist(cell, watcher)
+            self.virtual.pin(node_id)
+        return cell
+
+    def unwatch(self, node_id: ua.NodeId, cell: AttributeValue, watcher: Watcher) -> None:
+        """Tell a watcher of a cell nothing any more; the node may be gone already."""
+        watchers: Any = cell.datachange_callbacks
+        watchers.pop(watcher, None)
         self.virtual.unpin(node_id)
 
     def value_cell(self, node_id: ua.NodeId) -> AttributeValue | None:

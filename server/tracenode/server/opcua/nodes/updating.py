@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from asyncua import ua
 from asyncua.server.address_space import NodeData
@@ -14,14 +14,17 @@ from tracenode.server.opcua.limits import Limits
 from tracenode.server.opcua.nodes.book import attribute
 from tracenode.server.opcua.nodes.ranges import BadIndexRange, merged
 from tracenode.server.opcua.nodes.types import TypeTree
+from tracenode.server.opcua.nodes.variants import good_value
 
-__all__ = ["WriteRefused", "new_value"]
+__all__ = ["SINGLE_RANKS", "WriteRefused", "new_value"]
 
 S = StatusCodes
 V = ua.VariantType
 STATUS_WRITE = ua.AccessLevel.StatusWrite.mask
 NULLABLE = {V.String, V.ByteString, V.XmlElement, V.ExtensionObject, V.LocalizedText, V.NodeId}
 ANY, SCALAR_OR_ONE, ONE_OR_MORE, SCALAR = -2, -3, 0, -1
+SINGLE_RANKS: Final = frozenset({None, ANY, SCALAR_OR_ONE, SCALAR})
+"""Ranks of variables that may hold a single value."""
 
 
 class WriteRefused(ValueError):
@@ -61,7 +64,7 @@ def new_value(
         except BadIndexRange as e:
             raise WriteRefused(e.status, str(e)) from e
     _check_rank(variant, node)
-    return ua.DataValue(variant, ua.StatusCode(), source, now)
+    return good_value(variant, source, now)
 
 
 def _typed(given: ua.Variant | None, node: NodeData, types: TypeTree) -> ua.Variant:

@@ -1,8 +1,9 @@
 """The door of the audit trail: who did what, and who was refused.
 
 `AuditTrail.note` is called on the event loop's thread and never waits: entries are summed, queued
-and written in batches by a thread of their own. So that nobody can fill the disk or turn true
-entries out by making others:
+and written in batches by a thread of their own. What is done many times a second comes as a `Note`,
+of which an entry is made when it is written or heard, and none while it is only counted. So that
+nobody can fill the disk or turn true entries out by making others:
 
 - A refusal is written when it is the first of its kind, source and status; those like it are
   counted and told by one entry at the end of a window, which grows from a minute to an hour as
@@ -17,17 +18,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from tracenode.server.opcua.security.trail import Trail
 
-__all__ = ["AuditEntry", "AuditKind", "AuditTrail"]
+__all__ = ["AuditEntry", "AuditKind", "AuditTrail", "Note"]
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +101,10 @@ class AuditEntry:
         return {key: value for key, value in made.items() if value not in ("", None, {}, 0)}
 
 
+Note = Callable[[], AuditEntry]
+"""Makes an entry. Called later, and by another thread: what it holds must not change."""
+
+
 @dataclass(slots=True)
 class _Budget:
     """Tokens that come back with time."""
@@ -121,7 +127,7 @@ class _Budget:
 class _Sum:
     """Entries alike that were counted since the last one written."""
 
-    last: AuditEntry
+    last: Note
     ends: float
     window: float = WINDOW_S
     count: int = 0
@@ -134,19 +140,19 @@ class _Sum:
 class AuditTrail:
     """Takes entries, sums them, writes them and tells them.
 
-    `tell` is called with each entry that is told as an audit event, at once; it must not block.
-    Without a folder nothing is written.
+    `tell` is called with each note that is told as an audit event, at once; it must not block, and
+    makes the entry only where somebody hears it. Without a folder nothing is written.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.tell: Callable[[AuditEntry], None] = lambda _: None
+        self.tell: Callable[[Note], None] = lambda _: None
         self._clock = clock
         self._folder: Path | None = None
         self._size = 0
         self._trail: Trail | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._task: asyncio.Task[None] | None = None
-        self._queue: list[AuditEntry] = []
+        self._queue: list[Note] = []
         self._lost = 0
         self._sums: dict[tuple[object, ...], _Sum] = {}
         now = clock()
@@ -189,52 +195,58 @@ class AuditTrail:
 
     def take(self, entry: AuditEntry) -> None:
         """Take an entry that is made already; as `note`."""
-        now = self._clock()
         if entry.refused:
-            # the name of a user is a stranger's to choose: it makes no entry of its own
-            key = (entry.kind, entry.source, entry.status)
-            self._sum_or_write(entry, key, self._strangers, now)
-            return
-        self.tell(entry)
-        if self._people.take(now):
-            self._put(entry)
+            self._refused(entry)
         else:
-            self._add(entry, (entry.kind, entry.source, entry.user, entry.target), now)
+            self.done(lambda: entry, (entry.kind, entry.source, entry.user, entry.target))
 
-    def booked(self, entry: AuditEntry, reference: int) -> None:
+    def done(self, note: Note, alike: tuple[object, ...]) -> None:
+        """Take what somebody did who may; `alike` is what those have in common that are counted
+        together."""
+        self.tell(note)
+        now = self._clock()
+        if self._people.take(now):
+            self._put(note)
+        else:
+            self._add(alike, note, now)
+
+    def booked(self, note: Note, alike: tuple[object, ...], reference: int) -> None:
         """Tell of a booking that is in the journal at EventSequence `reference` (0: unknown).
 
-        The trail gets one entry a window for its user, application and method.
+        The trail gets one entry a window for those that are `alike`.
         """
-        self.tell(entry)
-        key = ("journal", entry.source, entry.user, entry.target, entry.values.get("method"))
-        found = self._add(entry, key, self._clock())
+        self.tell(note)
+        found = self._add(("journal", *alike), note, self._clock())
         if not found.first_reference:
             found.first_reference = reference
 
     # ------------------------------------------------------------------ summing
-    def _sum_or_write(
-        self, entry: AuditEntry, key: tuple[object, ...], budget: _Budget, now: float
-    ) -> None:
+    def _refused(self, entry: AuditEntry) -> None:
+        # the name of a user is a stranger's to choose: it makes no entry of its own
+        key = (entry.kind, entry.source, entry.status)
+        note, now = (lambda: entry), self._clock()
         told = self._events.take(now)
         if told:
-            self.tell(entry)
-        if key in self._sums or len(self._sums) >= SUMS or not budget.take(now):
-            self._add(entry, key, now).untold += not told
-            return
-        self._sums[key] = _Sum(entry, now + WINDOW_S)
-        self._put(entry)
+            self.tell(note)
+        if key in self._sums:
+            self._add(key, note, now).untold += not told
+        elif len(self._sums) >= SUMS or not self._strangers.take(now):
+            key, other = (entry.kind, "others", True), _anonymous(entry)
+            self._add(key, lambda: other, now).untold += not told
+        else:
+            self._sums[key] = _Sum(note, now + WINDOW_S)
+            self._put(note)
 
-    def _add(self, entry: AuditEntry, key: tuple[object, ...], now: float) -> _Sum:
+    def _add(self, key: tuple[object, ...], note: Note, now: float) -> _Sum:
         found = self._sums.get(key)
         if found is None:
-            if len(self._sums) >= SUMS or entry.refused:
-                key = (entry.kind, "others", entry.refused)
-                entry = _anonymous(entry)
-            found = self._sums.setdefault(key, _Sum(entry, now + WINDOW_S))
+            if len(self._sums) >= SUMS:
+                other = _anonymous(note())
+                key, note = (other.kind, "others", other.refused), lambda: other
+            found = self._sums.setdefault(key, _Sum(note, now + WINDOW_S))
         if not found.count:
-            found.since = entry.time
-        found.last = entry
+            found.since = note().time
+        found.last = note
         found.count += 1
         return found
 
@@ -246,7 +258,7 @@ class AuditTrail:
             if not held.count:
                 del self._sums[key]
                 continue
-            last = held.last
+            last = held.last()
             values: dict[str, Any] = dict(last.values)
             if held.since is not None:
                 values["since"] = held.since.isoformat(timespec="milliseconds")
@@ -263,20 +275,20 @@ class AuditTrail:
                 values=values,
                 count=held.count,
             )
-            self._put(told)
+            self._put(partial(_as_it_is, told))
             if held.untold:
-                self.tell(replace(told, count=held.untold))
+                self.tell(partial(_as_it_is, replace(told, count=held.untold)))
             held.window = min(held.window * 2, MAX_WINDOW_S) if last.refused else WINDOW_S
             held.count = held.untold = held.first_reference = 0
             held.ends = now + held.window
 
-    def _put(self, entry: AuditEntry) -> None:
+    def _put(self, note: Note) -> None:
         if self._folder is None:
             return
         if len(self._queue) >= QUEUED:
             self._lost += 1
             return
-        self._queue.append(entry)
+        self._queue.append(note)
 
     # ------------------------------------------------------------------ writing
     def open(self, folder: Path, size: int) -> None:
@@ -325,21 +337,29 @@ class AuditTrail:
             return
         if self._lost:
             words = f"{self._lost} entries did not fit and are lost"
-            self._queue.append(AuditEntry(AuditKind.Server, "audit", words))
+            lost = AuditEntry(AuditKind.Server, "audit", words)
+            self._queue.append(lambda: lost)
             self._lost = 0
         if not self._queue:
             return
         batch, self._queue = self._queue, []
         loop = asyncio.get_running_loop()
-        lines = [entry.plain() for entry in batch]
         try:
-            await asyncio.shield(loop.run_in_executor(self._thread, self._trail.append, lines))
+            await asyncio.shield(loop.run_in_executor(self._thread, self._write, batch))
             self.fault = ""
         except OSError as e:
             if not self.fault:
                 log.error("the audit trail can't be written: %s", e)
             self.fault = str(e)
             self._lost += len(batch)
+
+    def _write(self, batch: Sequence[Note]) -> None:
+        assert self._trail is not None
+        self._trail.append([note().plain() for note in batch])
+
+
+def _as_it_is(entry: AuditEntry) -> AuditEntry:
+    return entry
 
 
 def _anonymous(entry: AuditEntry) -> AuditEntry:

@@ -11,7 +11,7 @@ from asyncua.ua.object_ids import ObjectIds
 
 from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.nodes.book import type_definition
-from tracenode.server.opcua.security.audit import AuditEntry, AuditKind
+from tracenode.server.opcua.security.audit import AuditEntry, AuditKind, Note
 from tracenode.server.opcua.subscriptions.events import Event
 
 if TYPE_CHECKING:
@@ -77,14 +77,14 @@ class AuditEvents:
 
     def __init__(self, iserver: TraceInternalServer) -> None:
         self._iserver = iserver
-        self._waiting: deque[AuditEntry] = deque(maxlen=WAITING)
+        self._waiting: deque[Note] = deque(maxlen=WAITING)
         self._sending = False
 
-    def tell(self, entry: AuditEntry) -> None:
+    def tell(self, note: Note) -> None:
         """Send an entry soon; does nothing while no session may hear it."""
         if not self._iserver.auditors:
             return
-        self._waiting.append(entry)
+        self._waiting.append(note)
         if not self._sending:
             self._sending = True
             self._iserver.tasks.start(self._send())
@@ -92,7 +92,7 @@ class AuditEvents:
     async def _send(self) -> None:
         try:
             while self._waiting:
-                await self._iserver.events.emit(self._event(self._waiting.popleft()))
+                await self._iserver.events.emit(self._event(self._waiting.popleft()()))
         finally:
             self._sending = False
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
@@ -14,7 +15,7 @@ from tracenode.server.opcua.connections.callers import Caller
 from tracenode.server.opcua.methods.arguments import Argument
 from tracenode.server.opcua.security.audit import AuditEntry, AuditKind, AuditTrail
 
-__all__ = ["note_call", "note_session", "note_write"]
+__all__ = ["Written", "note_call", "note_session", "note_write"]
 
 BAD: Final = 0x8000_0000
 LONGEST: Final = 200
@@ -33,30 +34,82 @@ def note_session(audit: AuditTrail, who: Caller, session_id: ua.NodeId) -> None:
     )
 
 
-def note_write(
-    audit: AuditTrail, who: Caller, write: ua.WriteValue, old: ua.Variant | None, code: int
-) -> None:
-    """Note a write, done or refused, with the value before and the one written."""
-    target = write.NodeId.to_string()
-    new = write.Value.Value
-    audit.note(
-        AuditKind.Write,
-        who.address,
-        _writing(who.application_uri, code),
-        user=who.user or "",
-        status=code,
-        target=target,
-        session=who.session_id,
-        client_entry=who.audit_entry,
-        values={"old": _text(old), "new": _text(new)},
-        details={
-            "SourceNode": write.NodeId,
-            "AttributeId": int(write.AttributeId),
-            "IndexRange": write.IndexRange or "",
-            "OldValue": old,
-            "NewValue": new,
-        },
-    )
+class Written(NamedTuple):
+    """A write, done or refused, with the value before and the one written."""
+
+    who: Caller
+    node_id: ua.NodeId
+    target: str
+    """The NodeId as text."""
+    attribute: int
+    index_range: str
+    old: ua.Variant | None
+    new: ua.Variant | None
+    code: int
+    time: datetime
+
+    def entry(self) -> AuditEntry:
+        """Make its entry."""
+        who = self.who
+        return AuditEntry(
+            AuditKind.Write,
+            who.address,
+            f"write by {who.application_uri}: {_name(self.code)}",
+            user=who.user or "",
+            status=self.code,
+            target=self.target,
+            session=who.session_id,
+            client_entry=who.audit_entry,
+            values={"old": _text(self.old), "new": _text(self.new)},
+            details={
+                "SourceNode": self.node_id,
+                "AttributeId": self.attribute,
+                "IndexRange": self.index_range,
+                "OldValue": self.old,
+                "NewValue": self.new,
+            },
+            time=self.time,
+        )
+
+
+def note_write(audit: AuditTrail, written: Written) -> None:
+    """Note a write."""
+    if written.code & BAD:
+        audit.take(written.entry())
+        return
+    who = written.who
+    audit.done(written.entry, (AuditKind.Write, who.address, who.user, written.target))
+
+
+class Called(NamedTuple):
+    """A call that has ended."""
+
+    who: Caller
+    method: ua.CallMethodRequest
+    name: str
+    code: int
+    time: datetime
+
+    def entry(self) -> AuditEntry:
+        """Make its entry."""
+        who, method = self.who, self.method
+        return AuditEntry(
+            AuditKind.Call,
+            who.address,
+            f"{self.name} by {who.application_uri}: {_name(self.code)}",
+            user=who.user or "",
+            status=self.code,
+            target=method.ObjectId.to_string(),
+            session=who.session_id,
+            client_entry=who.audit_entry,
+            values={"method": self.name},
+            details={
+                "SourceNode": method.ObjectId,
+                "MethodId": method.MethodId,
+                "InputArguments": list(method.InputArguments or ()),
+            },
+            time=self.time,
+        )
 
 
 def note_call(  # noqa: PLR0917
@@ -76,26 +129,15 @@ def note_call(  # noqa: PLR0917
     denied = code == StatusCodes.BadUserAccessDenied
     if kind is Audited.Nothing and not denied:
         return
-    entry = AuditEntry(
-        AuditKind.Call,
-        who.address,
-        f"{name} by {who.application_uri}: {ua.StatusCode(ua.UInt32(code)).name}",
-        user=who.user or "",
-        status=code,
-        target=method.ObjectId.to_string(),
-        session=who.session_id,
-        client_entry=who.audit_entry,
-        values={"method": name},
-        details={
-            "SourceNode": method.ObjectId,
-            "MethodId": method.MethodId,
-            "InputArguments": list(method.InputArguments or ()),
-        },
-    )
-    if kind is Audited.Journal and not code & BAD:
-        audit.booked(entry, _sequence(result, outputs))
+    called = Called(who, method, name, code, datetime.now(UTC))
+    if code & BAD:
+        audit.take(called.entry())
+        return
+    alike = AuditKind.Call, who.address, who.user, method.ObjectId, name
+    if kind is Audited.Journal:
+        audit.booked(called.entry, alike, _sequence(result, outputs))
     else:
-        audit.take(entry)
+        audit.done(called.entry, alike)
 
 
 def _sequence(result: ua.CallMethodResult, outputs: Sequence[Argument]) -> int:
@@ -106,8 +148,9 @@ def _sequence(result: ua.CallMethodResult, outputs: Sequence[Argument]) -> int:
 
 
 @lru_cache(256)
-def _writing(application_uri: str, code: int) -> str:
-    return f"write by {application_uri}: {ua.StatusCode(ua.UInt32(code)).name}"
+def _name(code: int) -> str:
+    name: str = ua.StatusCode(ua.UInt32(code)).name
+    return name
 
 
 def _text(variant: ua.Variant | None) -> Any:
