@@ -135,6 +135,9 @@ class ModbusDevice:
     # ------------------------------------------------------------------ polling
     async def run(self, sink: Sink) -> None:
         self._all_due()
+        for every in self._groups:
+            for polled in every.blocks:
+                polled.points.begin()
         aged = self._clock.monotonic()
         while True:
             self._start_due_cycles()

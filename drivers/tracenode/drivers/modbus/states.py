@@ -51,24 +51,26 @@ class PointState:
     quality: Quality = Quality.WaitingForInitialData
     at: datetime | None = None
     """Of the value."""
+    owed: bool = True
+    """To be delivered whether it changed or not: this run has not told it yet."""
 
     def take(self, value: Value | Undecodable, now: datetime) -> bool:
         """Take a decoded value; tell whether there is something to deliver."""
         if isinstance(value, Undecodable):
             return self.fail(Quality.DataEncodingInvalid)
         quality = self._judge(value)
-        if quality is self.quality and self._near(value):
+        if quality is self.quality and self._near(value) and not self.owed:
             return False
-        self.value, self.quality, self.at = value, quality, now
+        self.value, self.quality, self.at, self.owed = value, quality, now, False
         return True
 
     def fail(self, quality: Quality) -> bool:
         """Take a reason for no value; tell whether that is news."""
         if quality is Quality.LastUsableValue and self.value is None:
             quality = Quality.NoCommunication
-        if quality is self.quality:
+        if quality is self.quality and not self.owed:
             return False
-        self.quality = quality
+        self.quality, self.owed = quality, False
         return True
 
     def reading(self, device: str, now: datetime) -> Reading:
@@ -107,6 +109,12 @@ class BlockPoints:
         self._codec = BitCodec(fields) if planned.space.bits else BlockCodec(fields)
         self._raw: bytes | None = None
         self._confirmed: float = whole._confirmed if whole is not None else 0.0
+
+    def begin(self) -> None:
+        """Let everything be delivered again: what was, may have been degraded since."""
+        self._raw = None
+        for state in self.states:
+            state.owed = True
 
     def take(self, raw: bytes, clock: Clock) -> list[Reading]:
         """Take the bytes of a good answer; return the readings that are news."""
