@@ -46,6 +46,12 @@ class ServerProcess:
         self._config.write_text("\n".join(lines), encoding="utf-8")
         self._process: subprocess.Popen[str] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The number of the process, which must run."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Return when clients can connect."""
         self._process = subprocess.Popen(
