@@ -157,6 +157,8 @@ class Sample:
                 raise JournalDown("disk full")
             case "BROKEN":
                 raise ZeroDivisionError
+            case "WRONG":
+                return {"event_sequence": "no number"}
             case "EVENT":
                 await self.server.events.emit(operation(7, station=call_station(call)))
             case "SN00300":

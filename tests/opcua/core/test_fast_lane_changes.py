@@ -232,6 +232,16 @@ async def test_the_lane_takes_calls_and_a_slow_one_delays_nothing(
     assert fast.lane.taken >= before + 2
 
 
+async def test_a_result_that_cant_be_sent_is_a_fault_and_nothing_is_done_again(
+    sample: Sample, sides: tuple[Side, Side]
+) -> None:
+    for side in sides:
+        before = len(sample.calls)
+        answer = await side.send(encoded(booking(item="WRONG")))
+        assert response_type(answer) is ua.ServiceFault
+        assert len(sample.calls) == before + 1
+
+
 async def test_an_overdue_call_ends_alike(sides: tuple[Side, Side]) -> None:
     """After the method's time limit by its result, after the client's patience by a fault."""
     found = []

@@ -1,10 +1,12 @@
-"""Work that asyncua's callbacks start outside any task of ours."""
+"""Work that asyncua's callbacks start outside any task of ours, and its first step at once."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextvars import Context
+from types import coroutine
 from typing import Any, TypeVar
 
 __all__ = ["Tasks"]
@@ -26,11 +28,28 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def start(
+        self, work: Coroutine[Any, Any, T], context: Context | None = None
+    ) -> asyncio.Task[T]:
         """Run `work` and hold it until it is done."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, context=context)
         self._running.add(task)
         task.add_done_callback(self._ended)
+        return task
+
+    def begin(self, work: Coroutine[Any, Any, T], context: Context) -> T | asyncio.Task[T]:
+        """Run `work` until it waits for something; return its result where it waits for nothing,
+        else the task of the rest of it. Raises what `work` raises before that.
+
+        Until it waits it runs in no task, so it may not use `asyncio.timeout` or a TaskGroup.
+        """
+        try:
+            waits = context.run(work.send, None)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        task = self.start(_rest(work, waits), context)
+        task.add_done_callback(lambda _: work.close())  # a task that never had its turn left it
         return task
 
     async def close(self, patience: float) -> None:
@@ -49,3 +68,26 @@ class Tasks:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("a task failed", exc_info=error)
+
+
+async def _rest(work: Coroutine[Any, Any, T], waits: Any) -> T:
+    return await _going_on(work, waits)
+
+
+@coroutine
+def _going_on(work: Coroutine[Any, Any, T], waits: Any) -> Generator[Any, Any, T]:
+    """Go on with a coroutine that waits for `waits`."""
+    try:
+        while True:
+            try:
+                yield waits
+                break
+            except Exception as thrown:  # noqa: BLE001  # it is for the work to handle
+                waits = work.throw(thrown)
+            except asyncio.CancelledError as thrown:
+                waits = work.throw(thrown)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    ended: T = yield from work
+    return ended

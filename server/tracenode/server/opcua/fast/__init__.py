@@ -17,6 +17,8 @@ module       what it is for
 `writing`    Write
 `publishing` Publish
 `calling`    Call
+`arguments`  the arguments of one method, from their bytes
+`scalars`    built-in types of one value
 `steps`      work of the complete path that only gives others their turn, run to its end
 ============ ======================================================================================
 """

@@ -1,13 +1,18 @@
-"""Call: one method by one request, through the gateway's own checks, with one task for its work.
+"""Call: one method by one request, through the gateway's own checks.
 
-The complete path has a task for the request and one for the work, and waits for the second in the
-first. Here the work's end, or its time limit, sends the answer.
+Its work runs at once until it waits for something; what does not wait is answered there and then.
+For the rest of it there is a task, whose end, or the time limit, sends the answer. (The complete
+path has a task for the request, too, which waits for that one.)
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from asyncua import ua
@@ -15,7 +20,7 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_to_binary, variant_from_binary
 
-from tracenode.server.opcua.connections.callers import calling
+from tracenode.server.opcua.fast.arguments import reader
 from tracenode.server.opcua.fast.wire import (
     EMPTY,
     I32,
@@ -25,20 +30,22 @@ from tracenode.server.opcua.fast.wire import (
     node_id_end,
     response_type,
 )
-from tracenode.server.opcua.methods.gateway import Binding, Prepared
+from tracenode.server.opcua.methods.gateway import Binding, CallContext, Prepared
 from tracenode.server.opcua.nodes.variants import variant_bytes
 
 if TYPE_CHECKING:
     from tracenode.server.opcua.connections.sessions import TraceSession
+    from tracenode.server.opcua.engine import TraceInternalServer
     from tracenode.server.opcua.methods.gateway import MethodGateway
-    from tracenode.server.opcua.nodes.space import TraceAddressSpace
 
-__all__ = ["Calls", "Running"]
+__all__ = ["LATER", "Calls", "Running"]
+
+log = logging.getLogger(__name__)
 
 RESPONSE: Final = response_type("Call")
 ONE: Final = I32.pack(1)
-STRING: Final = ua.VariantType.String
-STRING_BYTE: Final = STRING.value
+LATER: Final = b""
+"""An answer that is sent when it is there."""
 REMEMBERED: Final = 10_000
 """Methods of objects; then all are forgotten."""
 
@@ -49,6 +56,8 @@ class Target(NamedTuple):
     object_id: ua.NodeId
     method_id: ua.NodeId
     binding: Binding
+    read: Callable[[bytes, int], dict[str, object] | None]
+    """Its arguments, where they are all sound."""
 
 
 class Running:
@@ -75,49 +84,61 @@ class Running:
 class Calls:
     """Answers Call requests of all sessions."""
 
-    def __init__(self, space: TraceAddressSpace, gateway: MethodGateway) -> None:
-        self._space = space
-        self._gateway = gateway
+    def __init__(self, iserver: TraceInternalServer) -> None:
+        self._space, self._gateway, self._counts = iserver.space, iserver.gateway, iserver.counts
         self._changes = -1
         self._targets: dict[bytes, Target] = {}
 
-    def begin(self, session: TraceSession, asking: Asking, asked: bytes, running: Running) -> bool:
-        """Begin the call asked for, which sends its answer. False where the request is unusual."""
+    def begin(
+        self, session: TraceSession, asking: Asking, asked: bytes, running: Running
+    ) -> bytes | None:
+        """Begin the call asked for; return its answer, or `LATER`. None where the request is
+        unusual."""
         if asked[: len(ONE)] != ONE:
-            return False
-        request = self._request(asked)
-        if request is None:
-            return False
-        target, method = request
-        gateway = self._gateway
-        who = session.caller
-        prepared = gateway.prepare(target.binding, method, who)
-        if not isinstance(prepared, Prepared):
-            asking.send(_response(asking.handle, prepared))
-            return True
-        token = calling.set(who)
-        try:
-            work = gateway.start(prepared)
-        finally:
-            calling.reset(token)
-        if work is None:
-            busy = ua.CallMethodResult(StatusCode=ua.StatusCode(_BUSY))
-            asking.send(_response(asking.handle, gateway.finish(prepared, busy)))
-            return True
-        running.add(_Call(gateway, prepared, work, asking, running))
-        return True
-
-    def _request(self, asked: bytes) -> tuple[Target, ua.CallMethodRequest] | None:
+            return None
         at = len(ONE)
         end = node_id_end(asked, node_id_end(asked, at))
         target = self._target(asked[at:end])
-        if target is None or len(asked) < end + I32.size:
+        prepared = None if target is None else self._prepared(session, target, asked, end)
+        if prepared is None:
             return None
-        arguments = _arguments(asked, end)
-        if arguments is None:
+        if not isinstance(prepared, Prepared):
+            return _response(asking.handle, prepared)
+        gateway = self._gateway
+        work = gateway.begin(prepared)
+        if isinstance(work, asyncio.Task):
+            running.add(_Call(self, prepared, work, asking, running))
+            return LATER
+        return self.answer(asking, prepared, work)
+
+    def answer(self, asking: Asking, prepared: Prepared, result: ua.CallMethodResult) -> bytes:
+        """Note how a call has ended, and return its answer. It has been done, so whatever is wrong
+        with its result, nobody else may do it again."""
+        try:
+            return _response(asking.handle, self._gateway.finish(prepared, result))
+        except Exception:
+            log.exception("%s: its result can't be sent", prepared.binding.name)
+            self._counts.refused(StatusCodes.BadInternalError)
+            return fault(asking.handle, StatusCodes.BadInternalError)
+
+    @property
+    def gateway(self) -> MethodGateway:
+        return self._gateway
+
+    def _prepared(
+        self, session: TraceSession, target: Target, asked: bytes, at: int
+    ) -> Prepared | ua.CallMethodResult | None:
+        binding, who = target.binding, session.caller
+        arguments = target.read(asked, at)
+        request = partial(_request, target, asked, at)
+        if arguments is not None and self._gateway.may_call(binding, who):
+            context = CallContext(target.object_id, binding.name, who, datetime.now(UTC))
+            return Prepared(request, binding, context, arguments)
+        try:
+            method = request()
+        except Exception:  # noqa: BLE001  # the complete path says what is wrong with it
             return None
-        method = ua.CallMethodRequest(target.object_id, target.method_id, arguments)
-        return target, method
+        return self._gateway.prepare(binding, method, who)
 
     def _target(self, ids: bytes) -> Target | None:
         if self._space.changes != self._changes or len(self._targets) > REMEMBERED:
@@ -136,7 +157,7 @@ class Calls:
         binding = self._gateway.resolve(object_id, method_id)
         if not isinstance(binding, Binding):
             return None
-        found = Target(object_id, method_id, binding)
+        found = Target(object_id, method_id, binding, reader(binding))
         real = self._space.virtual.real
         if object_id in real and method_id in real:
             self._targets[ids] = found
@@ -148,13 +169,13 @@ class _Call:
 
     def __init__(
         self,
-        gateway: MethodGateway,
+        calls: Calls,
         prepared: Prepared,
         work: asyncio.Task[ua.CallMethodResult],
         asking: Asking,
         running: Running,
     ) -> None:
-        self._gateway, self._prepared, self._work = gateway, prepared, work
+        self._calls, self._prepared, self._work = calls, prepared, work
         self._asking, self._running = asking, running
         limit, patience = prepared.binding.time_limit, asking.hint / 1000
         loop = asyncio.get_running_loop()
@@ -174,15 +195,16 @@ class _Call:
 
     def _done(self, work: asyncio.Task[ua.CallMethodResult]) -> None:
         self._end()
-        result = self._gateway.finish(self._prepared, self._gateway.done(work))
-        self._asking.send(_response(self._asking.handle, result))
+        self._send(self._calls.gateway.done(work))
 
     def _overdue(self) -> None:
         self._end()
         if self._prepared.binding.question:
             self._work.cancel()
-        result = self._gateway.finish(self._prepared, self._gateway.overdue(self._prepared))
-        self._asking.send(_response(self._asking.handle, result))
+        self._send(self._calls.gateway.overdue(self._prepared))
+
+    def _send(self, result: ua.CallMethodResult) -> None:
+        self._asking.send(self._calls.answer(self._asking, self._prepared, result))
 
     def _given_up(self) -> None:
         """The client waits no longer (OPC 10000-4 7.32, TimeoutHint)."""
@@ -190,7 +212,8 @@ class _Call:
         self._asking.send(fault(self._asking.handle, StatusCodes.BadTimeout))
 
     def _note(self, work: asyncio.Task[ua.CallMethodResult]) -> None:
-        self._gateway.finish(self._prepared, self._gateway.done(work))
+        gateway = self._calls.gateway
+        gateway.finish(self._prepared, gateway.done(work))
 
     def _end(self) -> None:
         self._timer.cancel()
@@ -198,29 +221,18 @@ class _Call:
         self._running.remove(self)
 
 
-_BUSY: Final = ua.UInt32(StatusCodes.BadTooManyOperations)
+def _request(target: Target, asked: bytes, at: int) -> ua.CallMethodRequest:
+    """Decode the request, as the complete path does.
 
-
-def _arguments(asked: bytes, at: int) -> list[ua.Variant] | None:
+    Raises:
+        ValueError: there is more than that; what asyncua's decoder raises.
+    """
     (count,) = I32.unpack_from(asked, at)
-    at += I32.size
-    found: list[ua.Variant] = []
-    try:
-        for _ in range(count):
-            if asked[at] == STRING_BYTE:
-                (size,) = I32.unpack_from(asked, at + 1)
-                at += 1 + I32.size
-                if not 0 <= size <= len(asked) - at:
-                    return None
-                found.append(ua.Variant(asked[at : at + size].decode("utf-8"), STRING))
-                at += size
-            else:
-                buffer: Any = Buffer(asked, at)
-                found.append(variant_from_binary(buffer))
-                at = buffer.cur_pos
-    except Exception:  # noqa: BLE001  # the complete path says what is wrong with it
-        return None
-    return found if at == len(asked) else None
+    buffer: Any = Buffer(asked, at + I32.size)
+    arguments = [variant_from_binary(buffer) for _ in range(count)]
+    if len(buffer):
+        raise ValueError("expected the end of the request, found more")
+    return ua.CallMethodRequest(target.object_id, target.method_id, arguments)
 
 
 def _response(handle: int, result: ua.CallMethodResult) -> bytes:

@@ -16,7 +16,7 @@ from asyncua.ua.ua_binary import nodeid_to_binary
 
 from tracenode.server.opcua.connections.channel import AnswerTooLarge
 from tracenode.server.opcua.fast.browsing import Browses
-from tracenode.server.opcua.fast.calling import Calls, Running
+from tracenode.server.opcua.fast.calling import LATER, Calls, Running
 from tracenode.server.opcua.fast.chunks import Chunks
 from tracenode.server.opcua.fast.publishing import Publishes
 from tracenode.server.opcua.fast.reading import Reads
@@ -39,8 +39,6 @@ HEADER: Final = struct.Struct("<qIIiI3s")
 KIND: Final = 4
 """Bytes of a request's type."""
 NONE: Final = bytes(3)
-LATER: Final = b""
-"""An answer that is sent when it is there."""
 
 
 class FastLane:
@@ -52,7 +50,7 @@ class FastLane:
         self.writes = Writes(iserver)
         self.publishes = Publishes(iserver.subscriptions)
         self.watches = Watches(iserver.space, iserver.subscriptions)
-        self.calls = Calls(iserver.space, iserver.gateway)
+        self.calls = Calls(iserver)
 
     def of(self, processor: TraceProcessor) -> Lane:
         """Return the lane of a connection."""
@@ -162,8 +160,7 @@ class Lane:
     def _call(self, session: TraceSession, asking: Asking, asked: bytes) -> bytes | None:
         if len(self._calls) >= self._at_once or self._processor.is_beside():
             return None  # those on the complete path began before
-        done = self._shared.calls.begin(session, asking, asked, self._calls)
-        return LATER if done else None
+        return self._shared.calls.begin(session, asking, asked, self._calls)
 
     def _publish(self, session: TraceSession, asking: Asking, asked: bytes) -> bytes | None:
         hint = asking.hint

@@ -19,6 +19,7 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.ua_binary import nodeid_from_binary
 
 from tracenode.server.opcua.connections.wire import data_value
+from tracenode.server.opcua.fast.scalars import NUMBERS, STRING, STRING_BYTE
 from tracenode.server.opcua.fast.steps import at_once
 from tracenode.server.opcua.fast.wire import EMPTY, I32, NOTHING, answer, node_id_end, response_type
 from tracenode.server.opcua.nodes.book import SharedAttribute, attribute
@@ -42,26 +43,7 @@ LONGEST: Final = 150
 VALUE, VALUE_AND_STATUS = 0x01, 0x03
 """A DataValue without times."""
 STATUS_GOOD: Final = bytes(4)
-STRING: Final = ua.VariantType.String
-STRING_BYTE: Final = STRING.value
 WRITABLE: Final = ua.AccessLevel.CurrentWrite.mask
-NUMBERS: Final = {
-    kind.value: (kind, struct.Struct(f"<{form}"))
-    for kind, form in (
-        (ua.VariantType.Boolean, "?"),
-        (ua.VariantType.SByte, "b"),
-        (ua.VariantType.Byte, "B"),
-        (ua.VariantType.Int16, "h"),
-        (ua.VariantType.UInt16, "H"),
-        (ua.VariantType.Int32, "i"),
-        (ua.VariantType.UInt32, "I"),
-        (ua.VariantType.Int64, "q"),
-        (ua.VariantType.UInt64, "Q"),
-        (ua.VariantType.Float, "f"),
-        (ua.VariantType.Double, "d"),
-    )
-}
-"""Numbers and truths by the byte that a Variant of one begins with, and how they are written."""
 PLAIN_TYPES: Final = frozenset({*NUMBERS, STRING_BYTE})
 TARGET_END: Final = struct.Struct("<Ii")
 """Attribute, length of the range."""
@@ -72,7 +54,7 @@ ONE_GOOD: Final = ONE + STATUS_GOOD + EMPTY
 
 
 class Plain(NamedTuple):
-    """A variable that holds one value of these types, as bytes of Variants."""
+    """A variable that may be given one value of these types, by the bytes of their Variants."""
 
     cell: AttributeValue
     node_id: ua.NodeId
@@ -89,7 +71,7 @@ class Writes:
         self._longest_text = iserver.limits.string_bytes
         self._ids: dict[bytes, ua.NodeId] = {}
         self._changes = -1
-        self._plain: dict[bytes, Plain | None] = {}
+        self._plain: dict[bytes, Plain] = {}
 
     def answer(self, session: TraceSession, handle: int, asked: bytes) -> bytes | None:
         """Write, and return the answer; None where the request is unusual."""
@@ -142,12 +124,11 @@ class Writes:
         if self._space.changes != self._changes or len(self._plain) > REMEMBERED:
             self._plain.clear()
             self._changes = self._space.changes
-        try:
-            return self._plain[target]
-        except KeyError:
+        found = self._plain.get(target)
+        if found is None:
             found = self._found(target)
-        if len(target) <= LONGEST:
-            self._plain[target] = found
+            if found is not None and len(target) <= LONGEST:
+                self._plain[target] = found
         return found
 
     def _found(self, target: bytes) -> Plain | None:
@@ -161,17 +142,18 @@ class Writes:
         if node is None or attribute_id != AttributeIds.Value or ranged not in NOTHING:
             return None
         cell = node.attributes.get(AttributeIds.Value)
-        data_type = attribute(node, AttributeIds.DataType)
-        if (
-            cell is None
-            or isinstance(cell, SharedAttribute)
-            or not int(attribute(node, AttributeIds.AccessLevel) or 0) & WRITABLE
-            or attribute(node, AttributeIds.ValueRank) not in SINGLE_RANKS
-            or not isinstance(data_type, ua.NodeId)
-        ):
+        if cell is None:
             return None
-        types = frozenset(one.value for one in self._types.encodings(data_type))
-        return Plain(cell, node.nodeid, node_id.to_string(), types & PLAIN_TYPES)
+        data_type = attribute(node, AttributeIds.DataType)
+        is_plain = (
+            not isinstance(cell, SharedAttribute)
+            and int(attribute(node, AttributeIds.AccessLevel) or 0) & WRITABLE
+            and attribute(node, AttributeIds.ValueRank) in SINGLE_RANKS
+            and isinstance(data_type, ua.NodeId)
+        )
+        types = self._types.encodings(data_type) if is_plain else frozenset()
+        numbers = frozenset(one.value for one in types) & PLAIN_TYPES
+        return Plain(cell, node.nodeid, node_id.to_string(), numbers)
 
     def _plain_value(self, data: bytes, at: int) -> ua.Variant | None:
         """Return the value of a DataValue that goes to the end of the data."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 from keyword import iskeyword
@@ -15,8 +15,9 @@ from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
 from tracenode.server.opcua.nodes.types import TypeTree
+from tracenode.server.opcua.nodes.variants import scalar
 
-__all__ = ["MAX_STRING", "Argument", "declared", "snake"]
+__all__ = ["MAX_STRING", "Argument", "declared", "given", "outputs", "snake"]
 
 V = ua.VariantType
 S = StatusCodes
@@ -51,11 +52,15 @@ class Argument:
     types: frozenset[ua.VariantType]
     is_array: bool
     length: int
+    key: str = field(init=False)
+    """The handler's name of this argument."""
+    kind: ua.VariantType | None = field(init=False)
+    """Its type where it may come as one only."""
 
-    @property
-    def key(self) -> str:
-        """The handler's name of this argument."""
-        return snake(self.name)
+    def __post_init__(self) -> None:
+        kind = next(iter(self.types)) if len(self.types) == 1 else None
+        object.__setattr__(self, "key", snake(self.name))
+        object.__setattr__(self, "kind", kind)
 
     @property
     def is_identifier(self) -> bool:
@@ -79,13 +84,16 @@ class Argument:
             return int(S.BadTypeMismatch)
         if self.types and variant.VariantType not in self.types:
             return int(S.BadTypeMismatch)
-        elements = variant.Value if self.is_array else [variant.Value]
+        if not self.is_array:
+            return int(S.Good if self.in_range(variant.Value, bounds) else S.BadOutOfRange)
+        elements = variant.Value
         if len(elements) > (self.length or MAX_ARRAY):
             return int(S.BadOutOfRange)
-        fine = all(self._in_range(element, bounds) for element in elements)
+        fine = all(self.in_range(element, bounds) for element in elements)
         return int(S.Good if fine else S.BadOutOfRange)
 
-    def _in_range(self, element: Any, bounds: tuple[float, float] | None) -> bool:
+    def in_range(self, element: Any, bounds: tuple[float, float] | None) -> bool:
+        """Return whether a value of the right type, or an element of one, is one that is taken."""
         match element:
             case bool() | None:
                 return True
@@ -102,13 +110,13 @@ class Argument:
         """Return what the handler gets: None for not given, a tuple for an array."""
         held = variant.Value
         if self.is_array:
-            return tuple(_given(element, in_array=True) for element in held or ())
-        return _given(held, in_array=False)
+            return tuple(_in_array(element) for element in held or ())
+        return given(held)
 
     # ------------------------------------------------------------------ out
     def variant(self, value: Any) -> ua.Variant:
         """Return `value` as declared; None is the type's zero, short fixed arrays are padded."""
-        kind = next(iter(self.types)) if len(self.types) == 1 else None
+        kind = self.kind
         if self.is_array:
             elements = [_plain(element, kind) for element in value or ()]
             if self.length:
@@ -117,7 +125,7 @@ class Argument:
             return ua.Variant(elements, kind or V.Variant, is_array=True)
         if kind is None:
             return ua.Variant(value)
-        return ua.Variant(_plain(value, kind), kind)
+        return scalar(_plain(value, kind), kind)
 
 
 def declared(value: Any, types: TypeTree) -> tuple[Argument, ...]:
@@ -142,25 +150,30 @@ def outputs(arguments: Sequence[Argument], answer: Mapping[str, object] | None) 
     Raises:
         ValueError: `answer` names something that is not declared.
     """
-    given = dict(answer or {})
-    made = [argument.variant(given.pop(argument.key, None)) for argument in arguments]
-    if given:
+    left = dict(answer or {})
+    made = [argument.variant(left.pop(argument.key, None)) for argument in arguments]
+    if left:
         raise ValueError(
-            f"expected outputs {[a.key for a in arguments]}, found also {sorted(given)}"
+            f"expected outputs {[a.key for a in arguments]}, found also {sorted(left)}"
         )
     return made
 
 
-def _given(element: Any, *, in_array: bool) -> Any:
+def given(element: Any) -> Any:
+    """Return what a handler gets for a single value: None for an empty text and the null date."""
     match element:
         case str():
-            return element if element or in_array else None
-        case None:
-            return "" if in_array else None
+            return element or None
         case datetime():
             aware = element if element.tzinfo else element.replace(tzinfo=UTC)
             return None if aware <= NULL_DATE else aware
     return element
+
+
+def _in_array(element: Any) -> Any:
+    if isinstance(element, str):
+        return element
+    return "" if element is None else given(element)
 
 
 def _plain(value: Any, kind: ua.VariantType | None) -> Any:

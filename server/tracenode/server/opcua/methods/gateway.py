@@ -31,8 +31,10 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from asyncua import ua
 from asyncua.server.address_space import MethodService, NodeData
@@ -41,15 +43,16 @@ from asyncua.ua.status_codes import StatusCodes
 
 from tracenode.models.errors import MalformedRequest, StoreError, TooManyQuestions, TraceError
 from tracenode.models.status import REFUSED_FROM
-from tracenode.server.opcua.connections.callers import Caller, caller
+from tracenode.server.opcua.connections.callers import Caller, caller, calling
 from tracenode.server.opcua.ids import ua_status
 from tracenode.server.opcua.methods.arguments import MAX_STRING, Argument, declared, outputs
 from tracenode.server.opcua.nodes.book import attribute, type_definition
 from tracenode.server.opcua.nodes.space import TraceAddressSpace
 from tracenode.server.opcua.nodes.types import TypeTree
+from tracenode.server.opcua.nodes.variants import GOOD
 from tracenode.server.opcua.security.access import Access
 from tracenode.server.opcua.security.audit import AuditTrail
-from tracenode.server.opcua.security.audit_notes import note_call
+from tracenode.server.opcua.security.audit_notes import is_noted, note_call
 from tracenode.server.opcua.tasks import Tasks
 
 __all__ = ["Binding", "CallContext", "Handler", "MethodGateway", "Prepared"]
@@ -63,8 +66,7 @@ MAX_RUNNING = 256
 """Calls running on the whole server, those included that nobody waits for any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallContext:
+class CallContext(NamedTuple):
     """What a handler knows of a call beside its arguments; `time` is when it was asked."""
 
     object_id: ua.NodeId
@@ -76,7 +78,8 @@ class CallContext:
 Handler = Callable[..., Awaitable[Mapping[str, object] | None]]
 """`async def handler(call, *, item_id, ...)`: arguments by snake case name, None = not given.
 
-Returns the outputs by snake case name; what it leaves out is zero, so Status is Ok.
+Returns the outputs by snake case name; what it leaves out is zero, so Status is Ok. It runs at once
+until it waits for something, and until then in no task (`Tasks.begin`).
 """
 
 
@@ -94,15 +97,14 @@ class Binding:
     question: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A call that has passed every check; its handler has not begun."""
+class Prepared(NamedTuple):
+    """A call that has passed every check; its handler has not begun. `request` makes the request
+    again, for the audit trail."""
 
-    request: ua.CallMethodRequest
+    request: Callable[[], ua.CallMethodRequest]
     binding: Binding
     context: CallContext
     arguments: Mapping[str, object]
-    results: list[ua.StatusCode]
 
 
 class MethodGateway(MethodService):
@@ -239,7 +241,7 @@ class MethodGateway(MethodService):
         self, binding: Binding, method: ua.CallMethodRequest, who: Caller
     ) -> Prepared | ua.CallMethodResult:
         """Check who calls and with which arguments; returns the refusal where there is one."""
-        if not who.roles & self._access.method(binding.name):
+        if not self.may_call(binding, who):
             denied = _status(S.BadUserAccessDenied)
             note_call(self._audit, who, method, binding.name, denied)
             return denied
@@ -251,27 +253,35 @@ class MethodGateway(MethodService):
             argument.refusal(variant, binding.bounds.get(argument.name))
             for argument, variant in zip(binding.inputs, given, strict=True)
         ]
-        results = [ua_status(code) for code in codes]
         if any(code != S.Good for code in codes):
             return ua.CallMethodResult(
                 StatusCode=ua_status(S.BadInvalidArgument),
-                InputArgumentResults=results,
+                InputArgumentResults=[ua_status(code) for code in codes],
             )
         arguments = {
             argument.key: argument.value(variant)
             for argument, variant in zip(binding.inputs, given, strict=True)
         }
         context = CallContext(method.ObjectId, binding.name, who, datetime.now(UTC))
-        return Prepared(method, binding, context, arguments, results)
+        return Prepared(lambda: method, binding, context, arguments)
 
-    def start(self, prepared: Prepared) -> asyncio.Task[ua.CallMethodResult] | None:
-        """Begin the work of a call, whose handler sees `caller()`; None: too many are running."""
+    def may_call(self, binding: Binding, who: Caller) -> bool:
+        """Return whether one of the caller's roles may call a method."""
+        return bool(who.roles & self._access.method(binding.name))
+
+    def begin(self, prepared: Prepared) -> ua.CallMethodResult | asyncio.Task[ua.CallMethodResult]:
+        """Begin the work of a call, whose handler sees `caller()`; the result where there is one
+        at once, or where too many are running."""
         if len(self.running) >= MAX_RUNNING:
             self.turned_away += 1
-            return None
-        return self.running.start(
-            self._answer(prepared.binding, prepared.context, prepared.arguments)
-        )
+            return _status(S.BadTooManyOperations)
+        context = copy_context()
+        context.run(calling.set, prepared.context.caller)
+        work = self._answer(prepared.binding, prepared.context, prepared.arguments)
+        try:
+            return self.running.begin(work, context)
+        except asyncio.CancelledError:
+            return _status(S.BadShutdown)
 
     def overdue(self, prepared: Prepared) -> ua.CallMethodResult:
         """Return what a caller is told whose answer did not come in time."""
@@ -287,14 +297,16 @@ class MethodGateway(MethodService):
     def finish(self, prepared: Prepared, result: ua.CallMethodResult) -> ua.CallMethodResult:
         """Note the outcome of a call; returns the result as it goes out."""
         binding, who = prepared.binding, prepared.context.caller
-        note_call(self._audit, who, prepared.request, binding.name, result, binding.outputs)
-        result.InputArgumentResults = prepared.results if result.StatusCode.is_good() else []
+        if is_noted(binding.name, result):
+            note_call(self._audit, who, prepared.request(), binding.name, result, binding.outputs)
+        given = len(binding.inputs) if result.StatusCode.is_good() else 0
+        result.InputArgumentResults = [GOOD] * given
         return result
 
     async def _within_time(self, prepared: Prepared) -> ua.CallMethodResult:
-        work, binding = self.start(prepared), prepared.binding
-        if work is None:
-            return _status(S.BadTooManyOperations)
+        work, binding = self.begin(prepared), prepared.binding
+        if not isinstance(work, asyncio.Task):
+            return work
         try:
             done, _ = await asyncio.wait({work}, timeout=binding.time_limit)
         finally:
@@ -329,7 +341,7 @@ class MethodGateway(MethodService):
         status = 0 if answer is None else answer.get("status", 0)
         is_refusal = isinstance(status, int) and status >= REFUSED_FROM
         return ua.CallMethodResult(
-            StatusCode=self.refusal_code if is_refusal else ua.StatusCode(), OutputArguments=made
+            StatusCode=self.refusal_code if is_refusal else GOOD, OutputArguments=made
         )
 
     def _refusal(self, binding: Binding, refused: TraceError) -> ua.CallMethodResult:

@@ -14,20 +14,23 @@ V = ua.VariantType
 GOOD: Final = ua.StatusCode()
 """Shared, so nobody changes it."""
 _SCALARS: Final = {
-    V.Boolean: struct.Struct("<B?"),
-    V.SByte: struct.Struct("<Bb"),
-    V.Byte: struct.Struct("<BB"),
-    V.Int16: struct.Struct("<Bh"),
-    V.UInt16: struct.Struct("<BH"),
-    V.Int32: struct.Struct("<Bi"),
-    V.UInt32: struct.Struct("<BI"),
-    V.Int64: struct.Struct("<Bq"),
-    V.UInt64: struct.Struct("<BQ"),
-    V.Float: struct.Struct("<Bf"),
-    V.Double: struct.Struct("<Bd"),
+    kind: (kind.value, struct.Struct(f"<B{form}"))
+    for kind, form in (
+        (V.Boolean, "?"),
+        (V.SByte, "b"),
+        (V.Byte, "B"),
+        (V.Int16, "h"),
+        (V.UInt16, "H"),
+        (V.Int32, "i"),
+        (V.UInt32, "I"),
+        (V.Int64, "q"),
+        (V.UInt64, "Q"),
+        (V.Float, "f"),
+        (V.Double, "d"),
+    )
 }
 _NO_ENCODING: Any = 0
-_STRING: Final = struct.Struct("<Bi")
+_STRING, _STRING_BYTE, _STRING_HEAD = V.String, V.String.value, struct.Struct("<Bi")
 
 
 def scalar(value: Any, kind: ua.VariantType) -> ua.Variant:
@@ -54,11 +57,12 @@ def variant_bytes(variant: ua.Variant) -> bytes:
     kind, held = variant.VariantType, variant.Value
     if variant.is_array or variant.Dimensions or held is None:
         return variant_to_binary(variant)
-    scalar = _SCALARS.get(kind)
-    if scalar is not None:
-        packed: bytes = scalar.pack(kind.value, held)
-        return packed
-    if kind == V.String and type(held) is str:
+    if kind is _STRING and type(held) is str:
         text = held.encode("utf-8", "surrogateescape")
-        return _STRING.pack(V.String.value, len(text)) + text
+        return _STRING_HEAD.pack(_STRING_BYTE, len(text)) + text
+    known = _SCALARS.get(kind)
+    if known is not None:
+        code, form = known
+        packed: bytes = form.pack(code, held)
+        return packed
     return variant_to_binary(variant)

@@ -15,7 +15,7 @@ from tracenode.server.opcua.connections.callers import Caller
 from tracenode.server.opcua.methods.arguments import Argument
 from tracenode.server.opcua.security.audit import AuditEntry, AuditKind, AuditTrail
 
-__all__ = ["Written", "note_call", "note_session", "note_write"]
+__all__ = ["Written", "is_noted", "note_call", "note_session", "note_write"]
 
 BAD: Final = 0x8000_0000
 LONGEST: Final = 200
@@ -112,6 +112,13 @@ class Called(NamedTuple):
         )
 
 
+def is_noted(name: str, result: ua.CallMethodResult) -> bool:
+    """Return whether a call of this method with this result is to be noted: it may have changed
+    something, or was refused for who called."""
+    denied = result.StatusCode.value == StatusCodes.BadUserAccessDenied
+    return denied or audited(name) is not Audited.Nothing
+
+
 def note_call(  # noqa: PLR0917
     audit: AuditTrail,
     who: Caller,
@@ -120,21 +127,14 @@ def note_call(  # noqa: PLR0917
     result: ua.CallMethodResult,
     outputs: Sequence[Argument] = (),
 ) -> None:
-    """Note a call that changes something, or that was refused for who called.
-
-    What is in the journal is referred to; questions are not noted.
-    """
+    """Note a call; what is in the journal is referred to."""
     code = int(result.StatusCode.value)
-    kind = audited(name)
-    denied = code == StatusCodes.BadUserAccessDenied
-    if kind is Audited.Nothing and not denied:
-        return
     called = Called(who, method, name, code, datetime.now(UTC))
     if code & BAD:
         audit.take(called.entry())
         return
     alike = AuditKind.Call, who.address, who.user, method.ObjectId, name
-    if kind is Audited.Journal:
+    if audited(name) is Audited.Journal:
         audit.booked(called.entry, alike, _sequence(result, outputs))
     else:
         audit.done(called.entry, alike)
