@@ -19,6 +19,8 @@ from tracenode.drivers.modbus.options import GroupOptions, ModbusOptions, PointO
 from tracenode.drivers.modbus.tls import TlsFiles
 from tracenode.drivers.registry import BUILT_IN
 from tracenode.drivers.rfid.options import RfidOptions
+from tracenode.drivers.scale.options import ScaleOptions
+from tracenode.drivers.scale.protocols import Protocol
 from tracenode.drivers.scanner.options import ScannerOptions
 from tracenode.drivers.telegram import Terminator
 from tracenode.models.config import (
@@ -121,6 +123,7 @@ def test_every_column_of_an_import_is_described() -> None:
         ("## `[[devices]]`", DeviceConfig, ()),
         ('### `driver = "scanner"`', ScannerOptions, ()),
         ('### `driver = "rfid"`', RfidOptions, tuple(ScannerOptions.model_fields)),
+        ('### `driver = "scale"`', ScaleOptions, ()),
         ('### `driver = "modbus"`', ModbusOptions, ()),
         ('### `driver = "modbus"`', PointOptions, ()),
         ('### `driver = "modbus"`', GroupOptions, ()),
@@ -137,7 +140,7 @@ def test_every_key_is_described(
 
 
 def test_every_word_that_a_key_takes_is_described() -> None:
-    words = [*map(str, Terminator), *map(str, Order), *PLAIN, *BUILT_IN]
+    words = [*map(str, Terminator), *map(str, Protocol), *map(str, Order), *PLAIN, *BUILT_IN]
     assert not coded(CONFIGURATION, words)
 
 
@@ -159,6 +162,7 @@ def test_every_driver_reject_state_and_quality_is_described() -> None:
         Quality.Good: "Good",
         Quality.LastUsableValue: "UncertainNoCommunicationLastUsableValue",
         Quality.OutOfRange: "UncertainEngineeringUnitsExceeded",
+        Quality.Unstable: "Uncertain",
     }
     readings = section(DEVICES, "## Readings")
     for quality in Quality:

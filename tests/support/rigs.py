@@ -21,10 +21,10 @@ from tracenode.models.config import DeviceConfig
 __all__ = ["PeerRig", "SerialRig", "TcpRig", "free_port", "made"]
 
 
-def made(driver: str, link: str, **keys: Any) -> Driver:
+def made(driver: str, link: str, at: str = "", **keys: Any) -> Driver:
     """Return the driver that the configuration would give."""
     table = {"id": "Device", "driver": driver, "link": link, **keys}
-    return Drivers().make(DeviceConfig.model_validate(table))
+    return Drivers().make(DeviceConfig.model_validate(table), at)
 
 
 def free_port() -> int:

@@ -4,10 +4,10 @@ A package brings a driver with a function that returns a `Make`, called once per
 devices can share what they must (a bus, a session):
 
     [project.entry-points."tracenode.drivers"]
-    scale = "acme_scale:scales"
+    weigher = "acme_weigher:weighers"
 
-    def scales() -> Make:
-        return lambda config, at: Scale(config.id, opener(parse_link(config.link)))
+    def weighers() -> Make:
+        return lambda config, at: Weigher(config.id, opener(parse_link(config.link)))
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ hardware; raises ConfigError with every fault of the table."""
 
 def _readers(drivers: Drivers) -> dict[str, Make]:
     from tracenode.drivers.rfid.configured import configured_rfid
+    from tracenode.drivers.scale.configured import configured_scale
     from tracenode.drivers.scanner.configured import Claims, configured_scanner
 
     claims: Claims = {}
     return {
         "scanner": lambda config, at: configured_scanner(config, claims, at),
         "rfid": lambda config, at: configured_rfid(config, claims, at),
+        "scale": lambda config, at: configured_scale(config, claims, at),
     }
 
 
@@ -80,6 +82,7 @@ def installed_drivers() -> Sequence[str]:
 
 class Drivers:
     """Makes the drivers of one server. `stations` and `booker` are for the register mailboxes;
+    "scale": _readers,
     without a booker (a check of the configuration) they are checked and not served. Files that a
     device names are relative to `folder`, that of the configuration."""
 

@@ -28,6 +28,8 @@ class Quality(IntEnum):
     """UncertainNoCommunicationLastUsableValue: the link is down, the value is younger than
     `stale_after`."""
     NoCommunication = 0x8031_0000
+    Unstable = 0x4000_0000
+    """Uncertain: the value still moves, as a weight that does not stand still."""
     ConfigurationError = 0x8089_0000
     DataEncodingInvalid = 0x8038_0000
     DeviceFailure = 0x808B_0000

@@ -72,11 +72,11 @@ def test_two_readers_on_one_wire_are_refused() -> None:
 def test_a_driver_of_another_package_comes_through_the_entry_points(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scale = EntryPoint("scale", f"{__name__}:scales", registry.GROUP)
+    weigher = EntryPoint("weigher", f"{__name__}:scales", registry.GROUP)
     broken = EntryPoint("broken", "no_such_package:drivers", registry.GROUP)
-    monkeypatch.setattr(registry, "_foreign", lambda: {"scale": scale, "broken": broken})
+    monkeypatch.setattr(registry, "_foreign", lambda: {"weigher": weigher, "broken": broken})
     monkeypatch.setattr(EntryPoint, "load", load_here)
-    assert Drivers().make(device("W1", "scale", "loop://")).device == "W1"
+    assert Drivers().make(device("W1", "weigher", "loop://")).device == "W1"
     (problem,) = problems(Drivers(), device("W2", "broken", "loop://"))
     assert "no_such_package" in problem.found
 
@@ -85,7 +85,7 @@ original_load = EntryPoint.load
 
 
 def load_here(point: EntryPoint) -> object:
-    return scales if point.name == "scale" else original_load(point)
+    return scales if point.name == "weigher" else original_load(point)
 
 
 def scales() -> registry.Make:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import TypeAlias, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tracenode.drivers.link import LinkSpec, ListenSpec, UrlSpec, opener, parse_link
 from tracenode.drivers.scanner.interpreter import ScanInterpreter
-from tracenode.drivers.scanner.options import ReaderOptions, ScannerOptions
+from tracenode.drivers.scanner.options import ScannerOptions
 from tracenode.drivers.scanner.reader import Reader
 from tracenode.models.config import DeviceConfig, problems_of
 from tracenode.models.errors import BadSetting, ConfigError, ConfigProblem
@@ -19,7 +19,7 @@ __all__ = ["Claims", "configured_scanner", "reader_settings"]
 Claims: TypeAlias = MutableMapping[str, str]
 """Physical endpoint -> the device that has it; a reader shares its wire with nobody."""
 
-O = TypeVar("O", bound=ReaderOptions)  # noqa: E741
+O = TypeVar("O", bound=BaseModel)  # noqa: E741
 
 
 def configured_scanner(config: DeviceConfig, claims: Claims, at: str = "") -> Reader:
