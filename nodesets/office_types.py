@@ -77,6 +77,23 @@ QUALITY = ObjectType(
             REASON,
             results=(Field("HoldId", "String", "Names the hold, for its release."),),
         ),
+        _booking(
+            "IssueReport",
+            "Answer a question as a report: pinned to now, and watched. A "
+            "TraceReportStaleEventType tells when it would be answered differently.",
+            Field("Name", "String", "To whom and what for."),
+            Field("Question", "String", "Name of a question, as for QueryJson."),
+            Field("ArgumentsJson", "String", "Its arguments, as for QueryJson."),
+            results=(
+                Field("ReportId", "String", "RecordId of the report."),
+                Field("Digest", "String", "SHA-256 of the answer, hexadecimal."),
+                Field(
+                    "PinnedJson",
+                    "String",
+                    "Arguments with which QueryJson gives the very answer of the report.",
+                ),
+            ),
+        ),
     ),
 )
 

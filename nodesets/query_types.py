@@ -157,8 +157,8 @@ QUERIES = ObjectType(
                     "Name",
                     "String",
                     "TraceIngredients, TraceWhereUsed, PathBetween, RecallScope, GetHistory, "
-                    "GetItem, CommonCauses, MassBalance, TimeWindow, CompareToBom, Coverage or "
-                    "Impact.",
+                    "GetItem, FindItems, CommonCauses, MassBalance, TimeWindow, CompareToBom, "
+                    "Coverage or Impact.",
                 ),
                 Field(
                     "ArgumentsJson",
@@ -170,19 +170,32 @@ QUERIES = ObjectType(
         ),
         _query(
             "FindItems",
-            "Items by what they are and where they were; empty arguments do not count.",
+            "Items by their number, by what they are and where they were, in the order of their "
+            "numbers; empty arguments do not count.",
             (
+                Field("Text", "String", "Part of the serial or lot number, in any letter case."),
                 Field("MaterialId", "String", "What they are."),
-                Field("LotId", "String", "Made from this lot."),
-                Field("OrderId", "String", "Made for this order."),
-                STATION,
+                Field("LotId", "String", "The lot or item that they were ever made from."),
+                Field("OrderId", "String", "The order that they are made for."),
+                Field("StationId", "String", "Where they were, within the time."),
                 Field("State", "Int32", "Number of TraceItemStateEnum; -1 for any."),
-                FROM,
-                TO,
+                Field(
+                    "From",
+                    "DateTime",
+                    "Event time, inclusive: of the stay at the station, else first seen; null for "
+                    "the beginning.",
+                ),
+                Field("To", "DateTime", "Event time, exclusive; null for ever."),
+                AS_KNOWN_AT,
                 OFFSET,
                 MAX_ITEMS,
             ),
-            (ITEMS, TOTAL),
+            (
+                ITEMS,
+                TOTAL,
+                TRUNCATED,
+                Field("AsKnownAt", "UInt64", "For the next pages: as known at this position."),
+            ),
             Rule.OPTIONAL,
         ),
         _query(

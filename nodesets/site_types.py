@@ -29,8 +29,9 @@ ORDER = ObjectType(
         Variable(Field("OrderId", "String", "Number of the order."), prop=True),
         Variable(Field("MaterialId", "String", "What is to be made.")),
         Variable(Field("TargetQuantity", "Double", "How much is to be made.")),
-        Variable(Field("GoodCount", "UInt32", "Items completed with OK.")),
+        Variable(Field("GoodCount", "UInt32", "Items completed with OK, used or shipped.")),
         Variable(Field("ScrapCount", "UInt32", "Items scrapped.")),
+        Variable(Field("InProcessCount", "UInt32", "Items registered, at work or to be repaired.")),
         Variable(Field("State", "String", "State of the order, as the master data has it.")),
     ),
 )

@@ -13,6 +13,7 @@ from tracenode.models.analysis import (
     CommonCause,
     CompareToBom,
     Coverage,
+    FindItems,
     Impact,
     MassBalance,
     TimeWindow,
@@ -20,6 +21,7 @@ from tracenode.models.analysis import (
 from tracenode.models.answers import Asked, ItemHistory, PathBetween, RecallScope, WhereUsed, plain
 from tracenode.models.event_parts import Window
 from tracenode.models.events import Consume, Hold, Master, Register
+from tracenode.models.items import ItemState
 from tracenode.models.receipts import Requester
 from tracenode.server.trace import Trace
 
@@ -49,6 +51,11 @@ def lines(*arguments: object) -> list[str]:
         (["window", "OP10"], TimeWindow(station="OP10"), 0),
         (["window", "OP10", "--since", SINCE, "--until", UNTIL, "--as-known-at", 40],
          TimeWindow(station="OP10", since=SINCE, until=UNTIL, as_known_at=40), 0),
+        (["find", "P"], FindItems(text="P", limit=100), 0),
+        (["find", "--made-from", LOT, "--state", "completed", "--limit", 1],
+         FindItems(made_from=LOT, state=ItemState.Completed, limit=1), 0),
+        (["find", "1", "--station", "OP10", "--since", SINCE, "--as-of", UNTIL],
+         FindItems(text="1", station="OP10", since=SINCE, as_of=UNTIL, limit=100), 0),
         (["bom", "P1"], CompareToBom(item="P1"), 1),
         (["bom", "M1"], CompareToBom(item="M1"), 0),
         (["coverage", "OP10", "OP20"], Coverage(stations=("OP10", "OP20")), 0),
@@ -121,6 +128,16 @@ def test_causes_say_how_often_and_how_likely(plant: Path) -> None:
     alone = lines("causes", "P1", "--db", plant)
     assert alone[1].split()[-3:] == ["unknown", "1", "1"]
     assert any(line.startswith("no passing units") for line in alone)
+
+
+def test_a_search_says_where_it_goes_on(plant: Path) -> None:
+    whole = lines("find", "P", "--db", plant)
+    assert whole[0].split() == ["item", "kind", "state", "station", "order", "last", "record"]
+    said = lines("find", "P", "--offset", 1, "--limit", 1, "--db", plant)
+    assert said[1] == whole[2]
+    assert said[2].startswith("1 of ")
+    assert said[3] == "more: --offset 2"
+    assert lines("find", "no such number", "--db", plant)[1] == "0 of 0 item(s)"
 
 
 def test_a_window_says_where_it_goes_on(plant: Path) -> None:
@@ -198,6 +215,7 @@ def test_ever_finds_what_an_item_was_in_by_then(plant: Path, command: str) -> No
         (["causes", "P1", "NOPE"], "UnknownItem"),
         (["causes", "P1", "--passed", "P1"], "MalformedRequest"),
         (["window", "OP99"], "UnknownStation"),
+        (["find", "--made-from", "nobody"], "UnknownItem"),
         (["bom", "NOPE"], "UnknownItem"),
         (["coverage", "OP10", "OP99"], "UnknownStation"),
         (["coverage", "OP10", "OP10"], "MalformedRequest"),
@@ -219,6 +237,8 @@ def test_no_answer_is_one_sentence_and_1(plant: Path, arguments: list[str], kind
         ["causes"],
         ["coverage"],
         ["window", "OP10", "--limit", "0"],
+        ["find", "--state", "onhold"],
+        ["find", "--since", str(UNTIL), "--until", str(SINCE)],
         ["window", "OP10", "--since", "yesterday"],
         ["window", "OP10", "--as-of", str(UNTIL)],
         ["window", "OP10", "--since", str(UNTIL), "--until", str(SINCE)],

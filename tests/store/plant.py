@@ -13,6 +13,7 @@ from tracenode.models.status import TraceStatus
 from tracenode.server.store.projecting import projector
 from tracenode.server.store.projecting.facts import BOOKED_NOTHING, entry
 from tracenode.server.store.projecting.memory import RememberingConnection, forget
+from tracenode.server.store.projecting.orders import place
 from tracenode.server.store.projecting.standing import standing_of
 from tracenode.server.store.projecting.stock import holding_of
 from tracenode.server.store.projecting.tail import inside
@@ -163,6 +164,8 @@ def misremembered(connection: RememberingConnection) -> set[str]:
             for rel in standing.inside:
                 inside(connection, found, rel)
             found.used = standing.used or _is_used(connection, found.number)
+            if standing.order is not None:
+                place(connection, found)
         if found != standing:
             wrong.add(f"{public}: {standing}, not {found}")
     for number, holding in memory.holdings.items():

@@ -18,7 +18,7 @@ from tracenode.server.store.schema import SCHEMA_VERSION
 from tracenode.server.store.store import Store
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=[1, 2, 3])
 def first(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file as an older version left it, with a few units in it."""
     folder = tmp_path_factory.mktemp(f"version{request.param}")
@@ -28,10 +28,11 @@ def first(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     schema = Path(__file__).with_name(f"schema_{request.param}.sql")
     connection.executescript(schema.read_text(encoding="utf-8"))
     connection.execute("ATTACH ? AS now", (str(now),))
-    connection.execute(
-        "INSERT INTO emitted SELECT json_extract(body, '$.es'), seq FROM now.journal"
-        " WHERE json_extract(body, '$.es') IS NOT NULL"
-    )
+    if request.param < 3:
+        connection.execute(
+            "INSERT INTO emitted SELECT json_extract(body, '$.es'), seq FROM now.journal"
+            " WHERE json_extract(body, '$.es') IS NOT NULL"
+        )
     for (table,) in connection.execute(
         "SELECT name FROM main.sqlite_master WHERE type='table'"
         " AND name NOT IN ('_sqlite_migrations', 'emitted')"
@@ -133,4 +134,5 @@ def test_the_steps_are_never_renamed() -> None:
         "0001_first_schema",
         "0002_contents_and_mounts",
         "0003_fewer_rows_an_event",
+        "0004_orders",
     ]

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
+from typing import Annotated
 
-from tracenode.models.answers import Asked, Balance, Question, Statement
+from pydantic import BeforeValidator
+
+from tracenode.models.answers import Asked, Balance, ItemView, Question, Statement
 from tracenode.models.evaluation import Evaluation
 from tracenode.models.items import ItemState
 from tracenode.models.quantities import Quantity
@@ -25,6 +28,8 @@ __all__ = [
     "CompareToBom",
     "Coverage",
     "CoverageAnswer",
+    "FindItems",
+    "FoundItems",
     "Impact",
     "ImpactAnswer",
     "ImpactLine",
@@ -144,6 +149,47 @@ class WindowAnswer:
     total: int
     offset: int
     visits: tuple[Visit, ...]
+    statement: Statement
+
+
+# ------------------------------------------------------------------ search
+def _state(given: object) -> object:
+    """Take a state by its name too, as `plain` writes it."""
+    return ItemState[given] if isinstance(given, str) and given in ItemState.__members__ else given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindItems(Asked):
+    """Items by what is known of them; what is empty or None does not count.
+
+    `text` is a part of the serial or lot number, in any case of the letters A to Z. `made_from`:
+    they were ever made from this item, in any number of steps; `max_nodes` of those are looked
+    through. With `station` they were there at some time in [since, until), else they were first
+    seen in it. `order` is that of the latest event in their life that names one.
+    """
+
+    wide = True
+
+    text: str = ""
+    material: str = ""
+    made_from: str = ""
+    order: str = ""
+    station: str = ""
+    state: Annotated[ItemState | None, BeforeValidator(_state)] = None
+    since: datetime | None = None
+    until: datetime | None = None
+    offset: int = 0
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundItems:
+    """Items by number, then by material. `total` is at least so many where the statement says
+    truncated."""
+
+    total: int
+    offset: int
+    items: tuple[ItemView, ...]
     statement: Statement
 
 

@@ -165,12 +165,13 @@ GROUPS: Final = (
     ),
     Group(
         "quality",
-        "holds, voids, corrections, and stock set right",
+        "holds, voids, corrections, stock set right, reports issued",
         R.Supervisor,
         frozenset(
             {
                 "AdjustStock",
                 "CorrectRecord",
+                "IssueReport",
                 "MergePlaceholder",
                 "PlaceHold",
                 "PlaceWindowHold",

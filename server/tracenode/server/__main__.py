@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "demo:demo",
     "export-nodeset": "keeping:export_nodeset",
     "export-points": "points:export_points",
+    "find": "finding:find",
     "history": "asking:history",
     "impact": "analyses:impact",
     "import-master": "keeping:import_master",

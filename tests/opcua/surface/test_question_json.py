@@ -16,6 +16,7 @@ from tracenode.models.analysis import (
     CommonCause,
     CompareToBom,
     Coverage,
+    FindItems,
     Impact,
     MassBalance,
     TimeWindow,
@@ -33,6 +34,7 @@ from tracenode.models.answers import (
 )
 from tracenode.models.errors import MalformedRequest
 from tracenode.models.events import Consume
+from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
 from tracenode.server.opcua.surface.methods.questions import question_of
 
@@ -60,6 +62,10 @@ BY_METHOD: list[tuple[str, dict[str, Any], Asked]] = [
     ("TimeWindow", {"StationId": "OP10", "From": "2026-11-02T12:00:00Z", "To": None,
                     "Offset": 3, "MaxItems": 4},
      TimeWindow(station="OP10", since=NOON, offset=3, limit=4)),
+    ("FindItems", {"Text": "7", "MaterialId": "", "State": -1, "From": None, "MaxItems": 0},
+     FindItems(text="7")),
+    ("FindItems", {"LotId": "A", "OrderId": "4711", "State": 2, "MaxItems": 5, "Offset": 3},
+     FindItems(made_from="A", order="4711", state=ItemState.Completed, limit=5, offset=3)),
     ("CompareToBom", {"ItemId": "A"}, CompareToBom(item="A")),
     ("Coverage", {"StationId": "OP10", "From": None, "To": "2026-11-02T12:00:00"},
      Coverage(stations=("OP10",), until=NOON)),

@@ -2,6 +2,7 @@
 
 - `common`       the group, exit codes, errors, printing
 - `asking`       ingredients, where-used, history, recall
+- `finding`      find
 - `recall_list`  a recall as a CSV file
 - `drill`        recall-drill
 - `reporting`    report issue, report list, report check

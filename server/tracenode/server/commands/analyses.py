@@ -36,7 +36,18 @@ from tracenode.server.commands.asking import (
 )
 from tracenode.server.commands.common import Exit, echo_json, echo_statement, echo_table
 
-__all__ = ["bom", "causes", "coverage", "impact", "mass_balance", "path", "window"]
+__all__ = [
+    "bom",
+    "causes",
+    "coverage",
+    "impact",
+    "mass_balance",
+    "path",
+    "require_period",
+    "since_option",
+    "until_option",
+    "window",
+]
 
 since_option = click.option("--since", type=Time(), help="From this event time on.")
 until_option = click.option("--until", type=Time(), help="Before this event time.")
@@ -177,7 +188,7 @@ def window(
     context: click.Context, /, station: str, database: Path, as_json: bool, **options: Any
 ) -> None:
     """What was at STATION within a time."""
-    _require_period(context)
+    require_period(context)
     with opened(database) as trace:
         answer: WindowAnswer = trace.ask_now(TimeWindow(station=station, **options))
     if as_json:
@@ -252,7 +263,7 @@ def coverage(
     **options: Any,
 ) -> None:
     """How complete the trace of a line is: of its STATIONS."""
-    _require_period(context)
+    require_period(context)
     with opened(database) as trace:
         answer: CoverageAnswer = trace.ask_now(Coverage(stations=stations, **options))
     if as_json:
@@ -293,7 +304,7 @@ def impact(
     end(context, answer.statement)
 
 
-def _require_period(context: click.Context) -> None:
+def require_period(context: click.Context) -> None:
     """Refuse an end that is not after the beginning: wrong use."""
     since, until = context.params["since"], context.params["until"]
     if since is not None and until is not None and until <= since:

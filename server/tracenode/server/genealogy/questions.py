@@ -12,6 +12,8 @@ from tracenode.models.analysis import (
     CompareToBom,
     Coverage,
     CoverageAnswer,
+    FindItems,
+    FoundItems,
     Impact,
     ImpactAnswer,
     MassBalance,
@@ -37,6 +39,7 @@ from tracenode.server.genealogy.amounts.balance import mass_balance
 from tracenode.server.genealogy.analysis.bom import compare_to_bom
 from tracenode.server.genealogy.analysis.causes import common_cause
 from tracenode.server.genealogy.analysis.coverage import coverage
+from tracenode.server.genealogy.analysis.finding import find_items
 from tracenode.server.genealogy.analysis.impact import impact
 from tracenode.server.genealogy.analysis.window import time_window
 from tracenode.server.genealogy.answers.detail import item_detail
@@ -60,6 +63,7 @@ Answer = (
     | BomComparison
     | CoverageAnswer
     | ImpactAnswer
+    | FoundItems
 )
 
 
@@ -109,6 +113,10 @@ def answer(
 def answer(
     connection: Connection, question: Impact, abandoned: threading.Event | None = None
 ) -> ImpactAnswer: ...
+@overload
+def answer(
+    connection: Connection, question: FindItems, abandoned: threading.Event | None = None
+) -> FoundItems: ...
 @overload
 def answer(
     connection: Connection, question: Asked, abandoned: threading.Event | None = None
@@ -162,5 +170,7 @@ def _analysed(reading: Reading, question: Asked) -> Answer:
             return coverage(reading, question)
         case Impact():
             return impact(reading, question)
+        case FindItems():
+            return find_items(reading, question)
         case _:
             raise TypeError(f"not a question: {question!r}")

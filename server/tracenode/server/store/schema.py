@@ -29,7 +29,7 @@ __all__ = [
 
 APPLICATION_ID: Final = 0x54524E44
 """'TRND' in the SQLite header: the file is ours."""
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 INF: Final = 1 << 62
 OPEN_DIGITS: Final = 19
 """Digits of INF less any event time of the years 1 to 9999; of ended intervals, 18 at most."""
@@ -101,6 +101,10 @@ CREATE TABLE flow(
   dimension TEXT NOT NULL, come TEXT NOT NULL, gone TEXT NOT NULL, unknown INTEGER NOT NULL,
   taken INTEGER NOT NULL, fed INTEGER NOT NULL,
   PRIMARY KEY(item, at, ev, ord)) STRICT, WITHOUT ROWID;
+CREATE TABLE made_for(
+  item INTEGER NOT NULL, ev INTEGER NOT NULL, name TEXT NOT NULL,
+  PRIMARY KEY(item, ev)) STRICT, WITHOUT ROWID;
+CREATE INDEX made_for_name ON made_for(name, item);
 CREATE TABLE report(seq INTEGER PRIMARY KEY, stale INTEGER) STRICT;
 CREATE TABLE position(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE master(
@@ -163,6 +167,9 @@ CREATE INDEX hold_open ON hold(item) WHERE until = {INF};
 CREATE TABLE station_now(
   station INTEGER PRIMARY KEY, seq INTEGER NOT NULL, ok INTEGER NOT NULL,
   nok INTEGER NOT NULL) STRICT;
+CREATE TABLE order_now(
+  name TEXT PRIMARY KEY, work INTEGER NOT NULL, good INTEGER NOT NULL,
+  scrap INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 )
 """`rel` is the Relation plus 16 times the EdgeQuality. `pos` is interned in `position`, (qty, unit)
@@ -185,8 +192,11 @@ came and went of a lot or container since it was last empty, decimals in the bas
 it was ever loaded where consumption is derived (`fed`), and the newest event time of all its
 records. `flow` are these records in event order, of containers, and of lots from where their
 content first depends on the order: `kind` as in store.flows, `node` what was drawn from or made,
-and the stock before it. `report` is an issued answer and the position of the record that made it
-stale. `unpublished` are the entries without an EventSequence: `seq` their position, `es` the last
+and the stock before it. `made_for` are the orders that events name whose item's life they change,
+valid or not; an item is made for that of the latest row of its life which has one. `order_now`
+counts the items of an order by state: registered and in process; completed, consumed and shipped;
+scrapped. `report` is an issued answer and the position of the record that made it stale.
+`unpublished` are the entries without an EventSequence: `seq` their position, `es` the last
 EventSequence before them; all others are numbered without a gap."""
 
 PROJECTION_TABLES: Final = (
@@ -221,7 +231,9 @@ PROJECTION_TABLES: Final = (
     "mount_was",
     "stock",
     "flow",
+    "made_for",
     "report",
     "station_now",
+    "order_now",
 )
 """Everything that `rebuild` empties and fills from the journal, in canonical dump order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from tracenode.models.analysis import Coverage, TimeWindow, Visit, WindowAnswer
+from tracenode.models.analysis import Coverage, FindItems, TimeWindow, Visit, WindowAnswer
 from tracenode.models.errors import MalformedRequest
 from tracenode.server.genealogy.answers.history import check_page
 from tracenode.server.genealogy.items.facts import facts_of
@@ -53,7 +53,7 @@ def time_window(reading: Reading, question: TimeWindow) -> WindowAnswer:
     )
 
 
-def instants_of(question: TimeWindow | Coverage) -> tuple[int | None, int | None]:
+def instants_of(question: TimeWindow | Coverage | FindItems) -> tuple[int | None, int | None]:
     """Return the bounds of a question's time in microseconds; None is open.
 
     Raises:

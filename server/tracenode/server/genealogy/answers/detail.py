@@ -22,7 +22,7 @@ from tracenode.server.store.reading.known import number_of
 from tracenode.server.store.reading.snapshot import Reading
 from tracenode.server.store.writing.journal import from_microseconds
 
-__all__ = ["item_detail", "registered_with"]
+__all__ = ["item_detail", "registered_with", "view_of"]
 
 _UPDATED: Final = """
 SELECT r.at FROM touch t CROSS JOIN journal r ON r.seq=t.seq
@@ -32,7 +32,15 @@ _ENTRY: Final = "SELECT type, body FROM journal WHERE seq=?"
 
 
 def item_detail(reading: Reading, question: ItemDetail) -> ItemAnswer:
-    """Answer with what is known of one item.
+    """Answer with what is known of one item."""
+    moment = moment_of(reading, question)
+    item = number_of(reading.connection, question.item, moment.as_of, moment.known)
+    view = view_of(reading, item, moment)
+    return ItemAnswer(root=view.item, view=view, statement=moment.statement())
+
+
+def view_of(reading: Reading, item: int, moment: Moment) -> ItemView:
+    """Return what is known of one item.
 
     `station` is where its latest operation was, `order` that of the latest event in its life that
     names one, `quantity` what it was registered with, `updated_at` the event time of the last
@@ -40,8 +48,6 @@ def item_detail(reading: Reading, question: ItemDetail) -> ItemAnswer:
     id. What a lot or container is made from is what went into its content, in the last step, and
     into the lot itself; the content that it had before is not named.
     """
-    moment = moment_of(reading, question)
-    item = number_of(reading.connection, question.item, moment.as_of, moment.known)
     origin = origin_of(reading, item, moment, moment.point, up=True)
     made = sorted({item, *origin.starts})
     inputs = links_of(reading, made, moment, moment.point, up=True)
@@ -54,7 +60,7 @@ def item_detail(reading: Reading, question: ItemDetail) -> ItemAnswer:
     )
     fact = facts[item]
     life = _life(reading, item, moment)
-    view = ItemView(
+    return ItemView(
         item=fact.public,
         kind=fact.kind,
         material=fact.material,
@@ -72,7 +78,6 @@ def item_detail(reading: Reading, question: ItemDetail) -> ItemAnswer:
         or _holder(reading, item, fact, moment),
         replaces=_replaced(reading, came, fact.public),
     )
-    return ItemAnswer(root=fact.public, view=view, statement=moment.statement())
 
 
 def _inputs(links: list[Link], facts: dict[int, Fact], *relations: Relation) -> tuple[str, ...]:

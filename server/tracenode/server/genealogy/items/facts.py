@@ -15,7 +15,17 @@ from tracenode.server.genealogy.edges.contents import emptied
 from tracenode.server.genealogy.moment import Moment, Span
 from tracenode.server.store.reading.snapshot import Reading
 
-__all__ = ["Fact", "earliest", "facts_of", "receipts", "received", "state_sql"]
+__all__ = [
+    "Fact",
+    "earliest",
+    "exists_sql",
+    "facts_of",
+    "first_seen_sql",
+    "order_sql",
+    "receipts",
+    "received",
+    "state_sql",
+]
 
 
 class Fact(NamedTuple):
@@ -60,6 +70,27 @@ def state_sql(point: Lens) -> str:
     return (
         f"iif(i.state_of IS NOT NULL AND {emptied('i', point)},{ItemState.Scrapped:d},"
         f"(SELECT state FROM ({state}) ORDER BY at DESC, ev DESC LIMIT 1))"
+    )
+
+
+def exists_sql(point: Lens) -> str:
+    """Return the condition that an item, a row `i` of `item` that is no content, has a state."""
+    return f"EXISTS({_any('life', 'l', 'i.id', point, '1')})"
+
+
+def first_seen_sql(*, live: bool) -> str:
+    """Return the event time at which an item, a row `i` of `item` that is no content, began."""
+    born = _any("life", "l", "i.id", Lens(Span.Ever, live, bounded=False), "l.at AS at")
+    return f"(SELECT at FROM ({born}) ORDER BY at LIMIT 1)"
+
+
+def order_sql(begun: Lens) -> str:
+    """Return the order that the latest event in the life of an item, a row `i` of `item`, names;
+    NULL where none does."""
+    life = _any("life", "l", "i.id", begun, "l.at AS at, l.ev AS ev")
+    return (
+        f"(SELECT m.name FROM ({life}) n CROSS JOIN made_for m ON m.item=i.id AND m.ev=n.ev"
+        " ORDER BY n.at DESC, n.ev DESC LIMIT 1)"
     )
 
 

@@ -22,6 +22,7 @@ room          what it is for
 `devices`     readings, states and counters of devices, coalesced
 `companions`  the same devices as DI and AutoID have them, where those are loaded
 `telling`     a record in the flat words of the model; `wording`: its sentence
+`touched`     which nodes made on demand are others after a commit
 `emission`    typed events; `structures`: structures of the model
 `archive`     whose past can be read; `pasts`: the past of items, stations and notifiers
 `backlog`     records that wait to be told, bounded

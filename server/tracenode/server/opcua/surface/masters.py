@@ -29,8 +29,8 @@ from tracenode.server.opcua.surface.keys import (
     site_name,
 )
 from tracenode.server.opcua.surface.listings import KeyedListing
-from tracenode.server.opcua.surface.templates import NO_DATA, Template
-from tracenode.server.store.reading.catalogue import Catalogue
+from tracenode.server.opcua.surface.templates import Template
+from tracenode.server.store.reading.catalogue import Catalogue, OrderCounts
 
 __all__ = ["ItemFolders", "Masters", "material_fields", "order_fields"]
 
@@ -53,16 +53,17 @@ def material_fields(key: str, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def order_fields(key: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Return what an order's object says; what was made for it is not counted yet."""
+def order_fields(key: str, data: dict[str, Any], counts: OrderCounts) -> dict[str, Any]:
+    """Return what an order's object says."""
     quantity = data.get("quantity")
     target = 0.0 if quantity is None else float(Quantity.model_validate(quantity))
     return {
         "OrderId": key,
         "MaterialId": data.get("material", ""),
         "TargetQuantity": target,
-        "GoodCount": NO_DATA,
-        "ScrapCount": NO_DATA,
+        "GoodCount": counts.good,
+        "ScrapCount": counts.scrap,
+        "InProcessCount": counts.in_process,
         "State": "open",
     }
 
@@ -82,9 +83,13 @@ class Masters:
             space, types, "TraceMaterialType" if materials else "TraceOrderType"
         )
         self.id_of: Callable[[str], ua.NodeId] = material_id if materials else order_id
-        self._fields = material_fields if materials else order_fields
         self._kind = kind
         self._catalogue = catalogue
+
+    def _fields(self, key: str, data: dict[str, Any]) -> dict[str, Any]:
+        if self._kind == "material":
+            return material_fields(key, data)
+        return order_fields(key, data, self._catalogue.order(key))
 
     def nodes_of(self, key: str) -> list[ua.NodeId]:
         """Return the ids of an entry's object and of its variables."""

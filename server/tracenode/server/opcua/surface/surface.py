@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -17,20 +17,7 @@ from tracenode.drivers.driver import DriverStats
 from tracenode.drivers.supervisor import DeviceStatus
 from tracenode.models.config import Config
 from tracenode.models.errors import StoreError
-from tracenode.models.events import (
-    Consume,
-    Correct,
-    Empty,
-    Fill,
-    Hold,
-    Master,
-    Release,
-    Report,
-    Scrap,
-    Ship,
-    Transfer,
-    Void,
-)
+from tracenode.models.events import Report
 from tracenode.models.readings import Point, Reading, Scan
 from tracenode.models.receipts import Record
 from tracenode.server.companions.planning import NO_MODELS, Plan
@@ -59,9 +46,8 @@ from tracenode.server.opcua.surface.methods.pinning import PinMethods
 from tracenode.server.opcua.surface.replay import Replays
 from tracenode.server.opcua.surface.slots import Slots
 from tracenode.server.opcua.surface.stations import Stations
-from tracenode.server.opcua.surface.telling import is_lot
+from tracenode.server.opcua.surface.touched import Touched
 from tracenode.server.opcua.surface.tree import Members, Tree
-from tracenode.server.store.projecting.references import named
 from tracenode.server.store.reading.catalogue import Catalogue
 from tracenode.server.trace import Trace
 
@@ -73,10 +59,6 @@ SLICE: Final = 50
 """Records told between two turns of the event loop: a controller's call waits for one slice."""
 DIAGNOSE_S: Final = 2.0
 """Between two looks at how the server is."""
-WIDE: Final = (Hold, Release, Void, Correct)
-"""Events that change more items than they name."""
-REFILLING: Final = (Empty, Fill, Scrap, Ship, Transfer)
-"""Events that change the contents of what they name too."""
 
 
 class Surface:
@@ -118,6 +100,7 @@ class Surface:
         self._orders: Masters
         self._stations: Stations
         self._mailboxes: list[VariableMailbox] = []
+        self._touched: Touched
         self._slots: Slots
         self._devices: Devices
         self._events: EventMaker
@@ -196,6 +179,13 @@ class Surface:
         self._items = Items(space, types, catalogue, self._head, self._tree.stations)
         self._materials = Masters(space, types, catalogue, "material")
         self._orders = Masters(space, types, catalogue, "order")
+        self._touched = Touched(
+            virtual,
+            catalogue,
+            items=self._items,
+            materials=self._materials,
+            orders=self._orders,
+        )
         folders = ItemFolders(catalogue)
         virtual.mount("Item", self._items)
         virtual.mount("Mat", self._materials)
@@ -292,7 +282,7 @@ class Surface:
             await self._server.values.set_many(self._slots.after(records))
             await self._changes.tell()
             await self._server.values.set_many(self._log())
-            await self._server.virtual.refresh(self._changed(records))
+            await self._server.virtual.refresh(self._touched.by(records))
             await asyncio.sleep(0)
 
     async def _tell_again(self, record: Record, session_id: str) -> None:
@@ -320,38 +310,6 @@ class Surface:
         else:
             source, name = ROOT, "Traceability"
         return self._events.of_record(record, source, name, replayed=replayed)
-
-    def _changed(self, records: Iterable[Record]) -> Iterator[ua.NodeId]:
-        """Yield the ids of virtual nodes that may be others now."""
-        items: dict[str, None] = {}
-        owners: set[str] = set()
-        for record in records:
-            if record.refusal is not None:
-                continue
-            event = record.event
-            if isinstance(event, WIDE):
-                yield from self._server.virtual.held()
-                return
-            if isinstance(event, Master):
-                yield from self._master_nodes(event)
-            items.update(dict.fromkeys(named(event)))
-            if record.item:
-                items[record.item] = None
-            if isinstance(event, REFILLING) or (isinstance(event, Consume) and is_lot(event.item)):
-                owners.update(str(item_id(item).Identifier) for item in named(event))
-        for item in items:
-            yield from self._items.nodes_of(item)
-        if owners:
-            for node_id in self._server.virtual.held():
-                if str(node_id.Identifier).rpartition("~s")[0] in owners:
-                    yield node_id
-
-    def _master_nodes(self, event: Master) -> Iterator[ua.NodeId]:
-        if event.kind == "order":
-            yield from self._orders.nodes_of(event.key)
-        elif event.kind == "material":
-            yield from self._materials.nodes_of(event.key)
-            yield from self._server.virtual.held()  # items refer to their material
 
     # -------------------------------------------------------------- the log and how the server is
     def _log(self) -> Iterator[NewValue]:

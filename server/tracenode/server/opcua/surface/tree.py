@@ -281,6 +281,7 @@ LOG_MEMBERS: Final = (
     "Replay",
 )
 QUERY_METHODS: Final = (
+    "FindItems",
     "CommonOrigins",
     "CommonCauses",
     "FetchPage",

@@ -24,7 +24,7 @@ from tracenode.models.events import (
     Void,
 )
 from tracenode.models.quantities import Quantity
-from tracenode.server.store.projecting import content, mounts, tail, watches
+from tracenode.server.store.projecting import content, mounts, orders, tail, watches
 from tracenode.server.store.projecting.belief import EDGE, Row, withdraw
 from tracenode.server.store.projecting.expiry import expiry_of
 from tracenode.server.store.projecting.facts import Fact, entry, fact_of
@@ -124,11 +124,13 @@ def _book(connection: sqlite3.Connection, fact: Fact) -> list[Row]:
     for public in _moved(connection, fact):
         standing = standings[public]
         number, last = standing.number, standing.last
+        counted = orders.place(connection, standing)
         if fact.at < last or refolded or public in reborn:
             changed += recompute(connection, number, public, fact.seq, (fact,))
         else:
             for step in moves(public, event, fact.hold):
                 tail.append(connection, standing, step, fact, numbers)
+        orders.follow(connection, fact, standing, counted)
         if fact.at > last:
             connection.execute("UPDATE item SET last=? WHERE id=?", (fact.at, number))
             standing.last = fact.at
@@ -175,8 +177,15 @@ def _withdraw(
     affected = dict.fromkeys(
         public for fact in (target, *newest) for public in _moved(connection, fact)
     )
-    for public in affected:
+    counted = {
+        public: orders.place_in_tables(connection, numbers[public], public) for public in affected
+    }
+    for fact in newest:
+        orders.name(connection, fact, [numbers[public] for public in _moved(connection, fact)])
+    for public, was in counted.items():
         changed += recompute(connection, numbers[public], public, seq, newest)
+        now = orders.place_in_tables(connection, numbers[public], public)
+        orders.move(connection, was, now)
     mounts.remount(connection, seq, target, newest)
     return changed
 
@@ -216,6 +225,7 @@ def _bear(
             visit=None,
             inside=dict.fromkeys(INSIDE),
             used=False,
+            order="",
         )
     return fresh
 

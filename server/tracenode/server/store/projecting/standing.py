@@ -55,6 +55,8 @@ class Standing:
     """By `rel` of the edge; what is not in it was not looked up yet."""
     used: bool = True
     """False where no edge ever went out of it; True may be too much."""
+    order: str | None = None
+    """What it is made for, empty for nothing; None where it was not looked up yet."""
 
 
 def standing_of(connection: sqlite3.Connection, public: str) -> Standing | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from tracenode.models.events import Complete, Correct, TraceEvent
 from tracenode.models.genealogy import Relation
@@ -21,7 +21,7 @@ from tracenode.models.receipts import Record
 from tracenode.server.store.file.database import connect_reader, damage_named
 from tracenode.server.store.reading.known import number_of_id
 from tracenode.server.store.reading.master import master_data
-from tracenode.server.store.reading.resolve import public_id
+from tracenode.server.store.reading.resolve import parsed, public_id
 from tracenode.server.store.schema import INF, OPEN_DIGITS
 from tracenode.server.store.writing.journal import (
     NOTED,
@@ -32,7 +32,14 @@ from tracenode.server.store.writing.journal import (
     record_of,
 )
 
-__all__ = ["Catalogue", "StationState", "completion_in", "records_at", "sequences_of"]
+__all__ = [
+    "Catalogue",
+    "OrderCounts",
+    "StationState",
+    "completion_in",
+    "records_at",
+    "sequences_of",
+]
 
 T = TypeVar("T")
 
@@ -65,6 +72,11 @@ SELECT DISTINCT m.key FROM master m WHERE m.kind=:kind AND m.key>:after
   AND (SELECT x.data FROM master x WHERE x.kind=m.kind AND x.key=m.key
        ORDER BY x.ev DESC LIMIT 1) IS NOT NULL
 ORDER BY m.key LIMIT :limit"""
+_ORDERS_OF: Final = """
+SELECT DISTINCT m.name FROM json_each(:items) j CROSS JOIN type t CROSS JOIN item i
+CROSS JOIN made_for m WHERE EXISTS(SELECT 1 FROM made_for)
+  AND t.scheme=j.value->>1 AND t.code=j.value->>2 AND i.text=j.value->>0 AND i.type=t.id
+  AND i.gen=j.value->>3 AND i.state_of IS NULL AND m.item=i.id ORDER BY m.name"""
 _OPEN_VISITS: Final = f"""
 SELECT v.item FROM station s CROSS JOIN visit v INDEXED BY visit_stay
 WHERE v.station=s.id AND length(v.until-v.at)={OPEN_DIGITS} ORDER BY s.id, v.at LIMIT ?"""
@@ -80,6 +92,15 @@ ORDER BY v.at DESC LIMIT {RECENT}"""
 _VISITS: Final = """
 SELECT v.item, v.at, v.until FROM visit v INDEXED BY visit_at WHERE v.station=?
 ORDER BY v.at DESC LIMIT 64"""
+
+
+class OrderCounts(NamedTuple):
+    """How many items of an order are registered or in process; completed, used or shipped;
+    scrapped."""
+
+    in_process: int = 0
+    good: int = 0
+    scrap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +239,17 @@ class Catalogue:
     def master(self, kind: str, key: str) -> dict[str, Any] | None:
         """Return an entry in use."""
         return self.read(lambda connection: master_data(connection, kind, key))
+
+    def order(self, key: str) -> OrderCounts:
+        """Return the counts of an order; zeros where nothing was made for it."""
+        rows = self._rows("SELECT work, good, scrap FROM order_now WHERE name=?", (key,))
+        return OrderCounts(*rows[0]) if rows else OrderCounts()
+
+    def orders_of(self, items: Iterable[str]) -> list[str]:
+        """Return the orders that some items are, or were at any time, made for."""
+        known = [identity for item in items if (identity := parsed(item)) is not None]
+        keys = [(each.text, each.scheme, each.part, each.generation) for each in known]
+        return [row[0] for row in self._rows(_ORDERS_OF, {"items": json.dumps(keys)})]
 
     # -------------------------------------------------------------- stations
     def station(self, name: str) -> StationState:

@@ -16,6 +16,8 @@ from tracenode.models.analysis import (
     CompareToBom,
     Coverage,
     CoverageAnswer,
+    FindItems,
+    FoundItems,
     Impact,
     ImpactAnswer,
     MassBalance,
@@ -28,7 +30,8 @@ from tracenode.models.items import ItemState
 from tracenode.models.quantities import Quantity
 from tracenode.server.opcua.methods.gateway import CallContext, Handler
 from tracenode.server.opcua.surface.methods.booking import reference, required
-from tracenode.server.opcua.surface.methods.limits import MAX_ITEMS, limited
+from tracenode.server.opcua.surface.methods.limits import MAX_FOUND, MAX_ITEMS, limited
+from tracenode.server.opcua.surface.structures import item_structure
 
 __all__ = ["AnalysisMethods"]
 
@@ -43,6 +46,7 @@ class AnalysisMethods:
     def handlers(self) -> dict[str, Handler]:
         """Every method, by name."""
         return {
+            "FindItems": self.find_items,
             "CommonOrigins": self.common_origins,
             "CommonCauses": self.common_causes,
             "MassBalance": self.mass_balance,
@@ -50,6 +54,46 @@ class AnalysisMethods:
             "CompareToBom": self.compare_to_bom,
             "Coverage": self.coverage,
             "Impact": self.impact,
+        }
+
+    # -------------------------------------------------------------- search
+    async def find_items(
+        self,
+        call: CallContext,
+        *,
+        text: str | None,
+        material_id: str | None,
+        lot_id: str | None,
+        order_id: str | None,
+        station_id: str | None,
+        state: int | None,
+        from_: datetime | None,
+        to: datetime | None,
+        as_known_at: int | None,
+        offset: int | None,
+        max_items: int | None,
+    ) -> dict[str, object]:
+        answer: FoundItems = await self._ask(
+            FindItems(
+                text=text or "",
+                material=material_id or "",
+                made_from=reference(lot_id) if lot_id else "",
+                order=order_id or "",
+                station=station_id or "",
+                state=None if state is None or state < 0 else ItemState(state),
+                since=from_,
+                until=to,
+                as_known_at=as_known_at or None,
+                offset=offset or 0,
+                limit=limited(max_items, MAX_FOUND),
+            )
+        )
+        following = answer.offset + len(answer.items)
+        return {
+            "items": [item_structure(view) for view in answer.items],
+            "total": answer.total,
+            "truncated": answer.statement.truncated or following < answer.total,
+            "as_known_at": answer.statement.as_known_at,
         }
 
     # -------------------------------------------------------------- causes

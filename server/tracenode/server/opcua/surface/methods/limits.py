@@ -6,6 +6,8 @@ from typing import Final
 
 __all__ = [
     "MAX_DEPTH",
+    "MAX_DETAILS",
+    "MAX_FOUND",
     "MAX_ITEMS",
     "MAX_LISTED_ITEMS",
     "MAX_MEASUREMENTS",
@@ -28,6 +30,8 @@ MAX_RECALLED: Final = 1_000_000
 """Of a recall that is kept for paging."""
 MAX_DETAILS: Final = 1_000
 """Of an answer that looks up each of its items."""
+MAX_FOUND: Final = 200
+"""Of a page of a search: each is a structure of 14 fields."""
 MAX_RECORDS: Final = 500
 """Of one call: each is a structure of 45 fields."""
 MAX_MEASUREMENTS: Final = 40

@@ -52,7 +52,7 @@ __all__ = ["QUERY_BOUNDS", "QueryMethods"]
 
 Q = TypeVar("Q", bound=Asked)
 
-QUERY_BOUNDS: Final = {"Direction": (0, 2), "MinShare": (0.0, 1.0)}
+QUERY_BOUNDS: Final = {"Direction": (0, 2), "MinShare": (0.0, 1.0), "State": (-1, 6)}
 """Least and greatest number of arguments that are enumerations or fractions."""
 
 

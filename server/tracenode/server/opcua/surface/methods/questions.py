@@ -35,6 +35,14 @@ ARGUMENTS: Final = {
 """Argument of a method -> field of its question."""
 OWN_ARGUMENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "RecallScope": {"MaxItems": "limit"},
+    "FindItems": {
+        "Text": "text",
+        "MaterialId": "material",
+        "LotId": "made_from",
+        "OrderId": "order",
+        "State": "state",
+        "MaxItems": "limit",
+    },
     "CommonCauses": {"MaxItems": "limit"},
     "TimeWindow": {"MaxItems": "limit"},
     "Coverage": {"StationId": "stations"},
@@ -42,6 +50,7 @@ OWN_ARGUMENTS: Final[Mapping[str, Mapping[str, str]]] = {
 """By method, where they mean another field."""
 BOUNDS: Final = ("max_depth", "max_nodes", "limit", "as_known_at", "min_share")
 """Fields of which a method's 0 means: not given."""
+ANY_STATE: Final = -1
 TIMES: Final = ("as_of", "as_known_at", "since", "until")
 
 
@@ -75,6 +84,8 @@ def _by_field(name: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield argument, _in_utc(value) if argument in TIMES else value
         elif field == "stations":
             yield field, [value]
+        elif field == "state" and value == ANY_STATE:
+            continue
         elif value is not None and (value != 0 or field not in BOUNDS or _counts(name, argument)):
             yield field, _in_utc(value) if field in TIMES else value
 
