@@ -77,7 +77,9 @@ class Index:
     def at(self, position: int) -> Adjacency | None:
         """Return the adjacency at the journal position of a snapshot; None where it is not known
         to be what the tables have then."""
-        if self._loaded is None or not self._caught_up(position):
+        if self._loaded is None:
+            return None
+        if self._catch_up is not None and not self._catch_up(position):
             return None
         loaded = self._loaded
         if loaded is None:

@@ -17,7 +17,7 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -33,6 +33,7 @@ __all__ = [
     "Base",
     "Neighbours",
     "UnusableIndex",
+    "followed",
     "index_path",
     "open_index",
     "write_index",
@@ -47,6 +48,11 @@ NO_STATE: Final = 255
 """In `states`: there is no such item, or it has no state now."""
 CONTENT: Final = 254
 """In `states`: a content, which has the state of its owner, or was emptied out."""
+
+REMEMBERED: Final = 4096
+"""Items whose neighbours are remembered, of each kind: some 1 MB."""
+NEAR: Final = 256
+"""Neighbours that are remembered of one item, at most."""
 
 _MAGIC: Final = b"TRNDADJ\0"
 _FIELDS: Final = struct.Struct("<8sIIQQQI36s32s")
@@ -68,19 +74,27 @@ class UnusableIndex(Exception):
     """The file is missing, cut, altered, of another store or of another history of this one."""
 
 
-class Neighbours(NamedTuple):
-    """One direction."""
+class Neighbours:
+    """One direction. `remembered` are the neighbours of some items, with closed ones and without:
+    what is upstream of many things is asked for again and again."""
 
-    ptr: memoryview
-    idx: memoryview
+    __slots__ = ("idx", "ptr", "remembered")
+
+    def __init__(self, ptr: memoryview, idx: memoryview) -> None:
+        self.ptr, self.idx = ptr, idx
+        self.remembered: dict[bool, dict[int, list[int]]] = {False: {}, True: {}}
 
     def of(self, item: int) -> list[int]:
         """Return the neighbours of an item of the file as they stand in it."""
         return self.idx[self.ptr[item] : self.ptr[item + 1]].tolist()
 
     def of_all(self, items: Iterable[int]) -> list[int]:
-        """Return the neighbours of some items of the file, one item after another."""
-        ptr, idx = self
+        """Return the neighbours of some items, one item after another.
+
+        Raises:
+            IndexError: an item is newer than the file.
+        """
+        ptr, idx = self.ptr, self.idx
         found: list[int] = []
         for item in items:
             begin = ptr[item]
@@ -88,6 +102,26 @@ class Neighbours(NamedTuple):
             if begin != end:
                 found += idx[begin:end].tolist()
         return found
+
+    def followed(self, item: int, *, ever: bool) -> list[int]:
+        """Return the items that an item of the file leads to, and remember them."""
+        items: list[int] = self.idx[self.ptr[item] : self.ptr[item + 1]].tolist()
+        if items and items[0] < 0:
+            items = followed(items, ever=ever)
+        if len(items) <= NEAR:
+            remembered = self.remembered[ever]
+            if len(remembered) >= REMEMBERED:
+                remembered.clear()
+            remembered[item] = items
+        return items
+
+
+def followed(codes: Collection[int], *, ever: bool) -> list[int]:
+    """Return the items that neighbours are as they stand in the file, the closed ones with `ever`
+    alone."""
+    if ever:
+        return [code if code >= 0 else ~code for code in codes]
+    return [code for code in codes if code >= 0]
 
 
 class Base(NamedTuple):

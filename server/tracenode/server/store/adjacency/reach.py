@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice
+from operator import length_hint
 from typing import Final, NamedTuple
 
-from tracenode.server.store.adjacency.layout import Base
+from tracenode.server.store.adjacency.layout import Base, followed
 from tracenode.server.store.adjacency.overlay import Overlay
 
 __all__ = ["Adjacency"]
@@ -13,10 +15,10 @@ __all__ = ["Adjacency"]
 HUGE: Final = 1_500
 """Items of one level, or outputs of them, from which on numpy, where it is installed, is quicker
 than Python."""
-CHECK_EVERY: Final = 10_000
+FEW: Final = 32
+"""Items of one level up to which looking at each is quicker than a set of what is beyond all."""
+AT_ONCE: Final = 10_000
 """Items between two looks at the clock: some 10 ms."""
-FEW: Final = 16
-"""Neighbours up to which looking at each is quicker than a set of them."""
 
 
 class Adjacency(NamedTuple):
@@ -44,63 +46,76 @@ class Adjacency(NamedTuple):
         """
         self.overlay.file()
         neighbours = self.base.inputs if up else self.base.outputs
-        came = (self.overlay.inputs if up else self.overlay.outputs).came.keys()
+        # What came is filed by now; what still comes is behind the snapshot.
+        came = (self.overlay.inputs if up else self.overlay.outputs).came
+        remembered = neighbours.remembered[ever].get
         found = list(set(ids))
         seen = {*found, *known}
-        newer = True
-        begin = 0
-        while begin < len(found) and len(seen) < limit:
+        todo = iter(found)
+        while (waiting := length_hint(todo)) and len(seen) < limit:
             check()
-            level = found[begin : begin + CHECK_EVERY]
-            if (len(level) > HUGE or not (up or self._is_narrow(level))) and (
+            if waiting <= FEW:
+                for item in islice(todo, FEW):
+                    beyond = None if item in came else remembered(item)
+                    if beyond is None:
+                        if not (up or self._is_narrow((item,))) and (spread := _numpy_spread()):
+                            left = [item, *todo]
+                            return spread(self, seen, left, check, up=up, ever=ever, limit=limit)
+                        beyond = self._beyond(item, up=up, ever=ever)
+                    for other in beyond:
+                        if other not in seen:
+                            seen.add(other)
+                            found.append(other)
+                continue
+            level = list(islice(todo, min(waiting, AT_ONCE)))
+            if (waiting > HUGE or not (up or self._is_narrow(level))) and (
                 spread := _numpy_spread()
             ):
-                return spread(self, seen, found[begin:], check, up=up, ever=ever, limit=limit)
-            begin += len(level)
-            # What came is filed by now; what still comes is behind the snapshot.
-            if (newer and max(level) >= self.base.items) or (came and not came.isdisjoint(level)):
-                newer = True
-                codes = self._mended(level, up=up)
-            else:
-                newer = False
-                codes = neighbours.of_all(level)
-            _add(codes, seen, found, ever=ever)
-        return (list(seen) if known else found)[:limit]
+                left = [*level, *todo]
+                return spread(self, seen, left, check, up=up, ever=ever, limit=limit)
+            # Not in place, which would look at all that was seen.
+            new = set(self._codes(level, up=up)) - seen
+            if new and min(new) < 0:
+                new = set(followed(new, ever=ever)) - seen
+            seen |= new
+            found += new
+        if known:
+            found = list(seen)
+        return found if len(found) <= limit else found[:limit]
 
-    def _mended(self, items: list[int], *, up: bool) -> list[int]:
-        """Return the neighbours of some items in the file and since."""
-        neighbours = self.base.inputs if up else self.base.outputs
-        changes = self.overlay.inputs if up else self.overlay.outputs
+    def _beyond(self, item: int, *, up: bool, ever: bool) -> list[int]:
+        """Return the items that one item leads to."""
+        came = (self.overlay.inputs if up else self.overlay.outputs).came
+        if item in came:
+            return followed(self._mended(item, up=up), ever=ever)
+        if item >= self.base.items:
+            return []
+        return (self.base.inputs if up else self.base.outputs).followed(item, ever=ever)
+
+    def _codes(self, items: Collection[int], *, up: bool) -> list[int]:
+        """Return the neighbours of some items as they stand in the file and since."""
+        came = (self.overlay.inputs if up else self.overlay.outputs).came.keys()
+        if came.isdisjoint(items):
+            try:
+                return (self.base.inputs if up else self.base.outputs).of_all(items)
+            except IndexError:
+                pass
         codes: list[int] = []
         for item in items:
-            stored = neighbours.of(item) if item < self.base.items else []
-            if item in changes.came:
-                stored = changes.mended(item, stored, self.position)
-            codes += stored
+            codes += self._mended(item, up=up)
         return codes
 
-    def _is_narrow(self, items: list[int]) -> bool:
+    def _mended(self, item: int, *, up: bool) -> list[int]:
+        changes = self.overlay.inputs if up else self.overlay.outputs
+        stored: list[int] = []
+        if item < self.base.items:
+            stored = (self.base.inputs if up else self.base.outputs).of(item)
+        return changes.mended(item, stored, self.position)
+
+    def _is_narrow(self, items: Iterable[int]) -> bool:
         """True where few outputs of some items stand in the file."""
         ptr, count = self.base.outputs.ptr, self.base.items
         return sum(ptr[item + 1] - ptr[item] for item in items if item < count) <= HUGE
-
-
-def _add(codes: list[int], seen: set[int], found: list[int], *, ever: bool) -> None:
-    """Add what codes stand for, so far as it was not seen, without closed edges unless `ever`."""
-    if len(codes) > FEW:
-        new = set(codes)
-        new -= seen
-        if new and min(new) < 0:
-            new = {code if code >= 0 else ~code for code in new if code >= 0 or ever} - seen
-        seen |= new
-        found += new
-        return
-    for code in codes:
-        if code >= 0 or ever:
-            item = code if code >= 0 else ~code
-            if item not in seen:
-                seen.add(item)
-                found.append(item)
 
 
 def _numpy_spread() -> Callable[..., list[int]] | None:
