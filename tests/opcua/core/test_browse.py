@@ -136,3 +136,20 @@ async def test_a_virtual_unit_refers_to_its_members(client: Client) -> None:
     assert [link.NodeId for link in result.References] == [site("Item/SN00007#State")]
     assert result.References[0].ReferenceTypeId == HAS_COMPONENT
     assert result.References[0].ReferenceTypeId != ORGANIZES
+
+
+async def test_what_a_client_takes_for_a_type_is_not_remembered(
+    sample: Sample, client: Client
+) -> None:
+    types = sample.server.types
+    path = ua.BrowsePath(StartingNode=site("Items"))
+    for unknown in (site("none/" + "x" * 10_000), site("Items"), site("Item/SN00007")):
+        element = ua.RelativePathElement(unknown, TargetName=ua.QualifiedName("x", ua.UInt16(3)))
+        path.RelativePath.Elements = [element]
+        (result,) = await client.uaclient.translate_browsepaths_to_nodeids([path])
+        assert result.StatusCode.value == StatusCodes.BadNoMatch
+        assert not types.is_a(unknown, ua_id(ObjectIds.BaseObjectType))
+        assert not types.encodings(unknown)
+        remembered = {*types._below, *types._above, *types._encodings}
+        assert unknown not in remembered
+        assert ua_id(ObjectIds.HierarchicalReferences) in remembered

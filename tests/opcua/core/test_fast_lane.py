@@ -118,18 +118,24 @@ async def test_what_nodes_there_are_shows_at_once(sample: Sample, sides: tuple[S
 async def test_what_a_stranger_asks_is_not_kept_for_ever(
     sample: Sample, sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither whole requests nor the first nodes of one that is broken."""
+    """Nodes that are not held, and ranges, not at all; of requests for others only so many."""
     lane = sample.server._core.lane
     assert lane is not None
     reads = lane.reads
-    monkeypatch.setattr(reading, "KEPT", 100_000)
-    most = 0
-    for number in range(40):
+    reads._forget()
+    for number in range(10):
         nodes = [value_of(site(f"none/{number}/{place}" + "x" * 500)) for place in range(10)]
         body = encoded(read(*nodes))
         await same(sides, body if number % 2 else body[:-1])
-        kept = sum(map(len, reads._nodes.values())) + len(reads._requests)
-        most = max(most, kept)
+        ranged = ua.ReadValueId(site("St/OP10.Current.Torque"), ua.UInt32(A.Value), f"{number}")
+        await same(sides, encoded(read(ranged)))
+        assert not any(reads._nodes.values()) and not reads._requests
+    held = [node for node in NODES if node in sample.server.space.virtual.real]
+    monkeypatch.setattr(reading, "KEPT", 100 * 40 * len(held))
+    most = 0
+    for number in range(200):
+        await same(sides, encoded(read(*map(value_of, held), max_age=float(number))))
+        most = max(most, len(reads._requests))
     assert 10 < most < 150
     await same(sides, encoded(read(*map(value_of, NODES))))
 

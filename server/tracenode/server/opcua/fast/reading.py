@@ -44,6 +44,7 @@ class Held:
     """The Value of a variable, as asked for by everyone with the same rights."""
 
     __slots__ = ("_cell", "_space", "_timestamps", "_wanted", "bytes", "value")
+    is_kept: Final = True
 
     def __init__(
         self,
@@ -72,12 +73,15 @@ class Held:
 
 
 class Asked:
-    """An attribute that is read anew each time, as the complete path reads it."""
+    """An attribute that is read anew each time, as the complete path reads it. There is no end of
+    ids and ranges to ask for: `is_kept` is False where it is no plain attribute of a held node."""
 
-    __slots__ = ("_timestamps", "_wanted")
+    __slots__ = ("_timestamps", "_wanted", "is_kept")
 
-    def __init__(self, wanted: ua.ReadValueId, timestamps: ua.TimestampsToReturn) -> None:
-        self._wanted, self._timestamps = wanted, timestamps
+    def __init__(
+        self, wanted: ua.ReadValueId, timestamps: ua.TimestampsToReturn, *, is_kept: bool
+    ) -> None:
+        self._wanted, self._timestamps, self.is_kept = wanted, timestamps, is_kept
 
     def encoded(self, session: TraceSession) -> bytes:
         return value_bytes(session._read(self._wanted, self._timestamps))
@@ -107,8 +111,9 @@ class Reads:
             sources = self._planned(session, asked)
             if sources is None:
                 return None
-            self._requests[key] = sources
-            self._count(len(asked) + PLACE * len(sources))
+            if all(source.is_kept for source in sources):
+                self._requests[key] = sources
+                self._count(len(asked) + PLACE * len(sources))
         values = [source.encoded(session) for source in sources]
         return answer(RESPONSE, handle, I32.pack(len(values)), *values, EMPTY)
 
@@ -131,8 +136,9 @@ class Reads:
                 source = self._found(session, one, timestamps)
                 if source is None:
                     return None
-                known[one] = source
-                self._count(len(one) + SOURCE)
+                if source.is_kept:
+                    known[one] = source
+                    self._count(len(one) + SOURCE)
             sources.append(source)
             at = end
         return sources if at == len(asked) else None
@@ -151,10 +157,10 @@ class Reads:
         node = self._space.virtual.real.get(node_id)
         plain = not wanted.IndexRange and not (wanted.DataEncoding and wanted.DataEncoding.Name)
         if attribute != AttributeIds.Value or node is None or not plain:
-            return Asked(wanted, timestamps)
+            return Asked(wanted, timestamps, is_kept=plain and node is not None)
         cell = node.attributes.get(AttributeIds.Value)
         if cell is None or session.may_watch(node_id, int(attribute)) is not None:
-            return Asked(wanted, timestamps)
+            return Asked(wanted, timestamps, is_kept=True)
         return Held(self._space, cell, wanted, timestamps)
 
     def _count(self, size: int) -> None:

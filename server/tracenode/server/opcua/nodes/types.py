@@ -8,13 +8,21 @@ from enum import Enum
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace, NodeData
+from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 
 from tracenode.server.opcua.ids import ua_id
 
 __all__ = ["Declaration", "Rule", "TypeTree"]
 
+A = AttributeIds
 O = ObjectIds  # noqa: E741
+TYPE_CLASSES = (
+    ua.NodeClass.ObjectType,
+    ua.NodeClass.VariableType,
+    ua.NodeClass.ReferenceType,
+    ua.NodeClass.DataType,
+)
 BUILT_IN = 25
 """Numbers of the concrete built-in types, 1 (Boolean) to 25 (DiagnosticInfo)."""
 NUMBER, INTEGER, UINTEGER, ENUMERATION = 26, 27, 28, 29
@@ -51,7 +59,8 @@ class Declaration:
 class TypeTree:
     """Questions about types, answered from the address space and remembered.
 
-    Call `forget` after types were added.
+    Clients ask about any NodeId, and there is no end of those: only types are remembered. Call
+    `forget` after types were added.
     """
 
     def __init__(self, space: AddressSpace) -> None:
@@ -80,7 +89,9 @@ class TypeTree:
                     if target not in found:
                         found.add(target)
                         todo.append(target)
-            known = self._below[type_id] = frozenset(found)
+            known = frozenset(found)
+            if self._is_type(type_id):
+                self._below[type_id] = known
         return known
 
     def lineage(self, type_id: ua.NodeId) -> tuple[ua.NodeId, ...]:
@@ -92,7 +103,9 @@ class TypeTree:
                 if up in line:
                     break
                 line.append(up)
-            known = self._above[type_id] = tuple(line)
+            known = tuple(line)
+            if self._is_type(type_id):
+                self._above[type_id] = known
         return known
 
     def is_a(self, type_id: ua.NodeId, base: ua.NodeId) -> bool:
@@ -107,7 +120,9 @@ class TypeTree:
         """
         known = self._encodings.get(data_type)
         if known is None:
-            known = self._encodings[data_type] = self._encoded_as(data_type)
+            known = self._encoded_as(data_type)
+            if self._is_type(data_type):
+                self._encodings[data_type] = known
         return known
 
     def _encoded_as(self, data_type: ua.NodeId) -> frozenset[ua.VariantType]:
@@ -175,6 +190,12 @@ class TypeTree:
             yield Declaration(
                 link.NodeId, link.ReferenceTypeId, link.BrowseName, link.NodeClass, _rule(target)
             )
+
+    def _is_type(self, node_id: ua.NodeId) -> bool:
+        node = self._space.get(node_id)
+        cell = None if node is None else node.attributes.get(A.NodeClass)
+        held = None if cell is None or cell.value is None else cell.value.Value
+        return held is not None and held.Value in TYPE_CLASSES
 
     def _follow(self, node_id: ua.NodeId, *, forward: bool) -> Iterator[ua.NodeId]:
         node = self._space.get(node_id)
