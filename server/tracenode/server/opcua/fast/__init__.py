@@ -10,6 +10,7 @@ module       what it is for
 ============ ======================================================================================
 `lane`       `FastLane`, `Lane`: one request, from its chunk to its answer
 `chunks`     chunks of one channel, opened and sealed
+`keys`       the symmetric keys of one channel
 `wire`       headers of requests and answers, faults
 `values`     DataValues as bytes
 `reading`    Read

@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 from asyncua import ua
 from asyncua.common.connection import MessageChunk
 
+from tracenode.server.opcua.fast.keys import SIGNATURE, Keys, keys_of
+
 __all__ = ["Chunks", "Opened"]
 
 HEAD: Final = struct.Struct("<4sIII")
@@ -36,6 +38,7 @@ class Chunks:
         self._channel = channel
         self._policy: object = None
         self._crypto: Any = None
+        self._keys: Keys | None = None
         self._longest = 0
 
     def opened(self, data: bytes, at: int, size: int) -> Opened | None:
@@ -79,8 +82,9 @@ class Chunks:
             AnswerTooLarge: its client does not take so much.
         """
         channel = self._channel
-        longest = self._longest
-        if len(body) > longest or len(body) > channel.answer_room:
+        keys = None if self._crypto is None else self._current()
+        is_odd = self._crypto is not None and keys is None
+        if is_odd or len(body) > self._longest or len(body) > channel.answer_room:
             whole: bytes = channel.message_to_binary(body, request_id=request)
             return whole
         sequence = channel._sequence_number + 1
@@ -88,42 +92,42 @@ class Chunks:
             sequence = 1
         channel._sequence_number = sequence
         token = channel.security_token
-        if self._crypto is None:
+        if keys is None:
             size = PLAIN.size + len(body)
             head = PLAIN.pack(SINGLE, size, token.ChannelId, token.TokenId, sequence, request)
             return head + body
-        return self._encrypted(token, SEQUENCE.pack(sequence, request) + body)
+        return self._encrypted(keys, token, SEQUENCE.pack(sequence, request) + body)
 
     # ------------------------------------------------------------------ keys
     def _use(self, policy: Any) -> None:
-        self._policy = policy
+        self._policy, self._keys = policy, None
         secured = policy.Mode != ua.MessageSecurityMode.None_
         self._crypto = policy.symmetric_cryptography if secured else None
         self._longest = MessageChunk.max_body_size(
             policy.symmetric_cryptography, self._channel._limits.max_send_buffer
         )
 
-    def _decrypted(self, data: bytes, at: int, size: int) -> bytes | None:
-        crypto = self._crypto
-        crypto.use_prev_key = False
-        start = at + HEAD.size
-        try:
-            plain: bytes = crypto.decrypt(data[start : at + size])
-            signed = len(plain) - crypto.vsignature_size()
-            if signed <= 0:
-                return None
-            crypto.verify(data[at:start] + plain[:signed], plain[signed:])
-            unpadded: bytes = crypto.remove_padding(plain[:signed])
-        except Exception:  # noqa: BLE001  # whatever is wrong: the complete path says what
-            return None
-        return unpadded
+    def _current(self) -> Keys | None:
+        """Return the keys of now: asyncua renews them."""
+        if self._keys is None or not self._keys.are(self._crypto):
+            self._keys = keys_of(self._crypto)
+        return self._keys
 
-    def _encrypted(self, token: Any, plain: bytes) -> bytes:
-        crypto = self._crypto
-        plain += crypto.padding(len(plain))
-        length = len(plain) + crypto.signature_size()
-        blocks = length // crypto.plain_block_size()
-        size = HEAD.size + blocks * crypto.encrypted_block_size()
+    def _decrypted(self, data: bytes, at: int, size: int) -> bytes | None:
+        self._crypto.revolved_expired_key()
+        keys, start = self._current(), at + HEAD.size
+        plain = None if keys is None else keys.decrypted(data[start : at + size])
+        if keys is None or plain is None:
+            return None
+        signed = len(plain) - SIGNATURE
+        if signed <= 0 or not keys.is_signed(data[at:start], plain[:signed], plain[signed:]):
+            return None
+        return plain[: signed - plain[signed - 1] - 1] if keys.is_encrypted else plain[:signed]
+
+    def _encrypted(self, keys: Keys, token: Any, plain: bytes) -> bytes:
+        if keys.is_encrypted:
+            rest = -(len(plain) + 1 + SIGNATURE) % keys.padded_to
+            plain += bytes((rest,)) * (rest + 1)
+        size = HEAD.size + len(plain) + SIGNATURE
         head = HEAD.pack(SINGLE, size, token.ChannelId, token.TokenId)
-        plain += crypto.signature(head + plain)
-        return head + bytes(crypto.encrypt(plain))
+        return head + keys.encrypted(plain + keys.signature(head, plain))
