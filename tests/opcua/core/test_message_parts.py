@@ -5,33 +5,32 @@ from __future__ import annotations
 from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import struct_from_binary
 
+from tests.opcua.core.sample import name
 from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.limits import Limits
-from tracenode.server.opcua.nodes.book import data_value
-from tracenode.server.opcua.nodes.samples import Sample
-from tracenode.server.opcua.subscriptions.items import DataItem
+from tracenode.server.opcua.nodes.book import data_value, variable_node
+from tracenode.server.opcua.nodes.space import TraceAddressSpace
+from tracenode.server.opcua.subscriptions.items import HANDLE, DataItem
 from tracenode.server.opcua.subscriptions.publishing import PublishQueue, PublishRequest
 from tracenode.server.opcua.subscriptions.queues import Budget
 from tracenode.server.opcua.subscriptions.subscription import Subscription, Terms
+from tracenode.server.opcua.subscriptions.targets import Target
 
 
-def item(subscription: Subscription, handle: int, queued: int) -> None:
+def item(subscription: Subscription, space: TraceAddressSpace, handle: int, queued: int) -> None:
     """Add a reporting item with so many values queued."""
-    made = DataItem(
-        handle,
-        subscription,
-        ua.ReadValueId(NodeId=ua_id(handle), AttributeId=ua.UInt32(AttributeIds.Value)),
-        lambda _: 0,
-        lambda _: None,
-        lambda: (Sample(data_value(0, ua.VariantType.Int32)), False),
-    )
-    made.handle = handle
-    made.queue.resize(queued, True)
+    first = data_value(0, ua.VariantType.Int32)
+    node = variable_node(ua_id(handle), name(f"V{handle}"), ua_id(ObjectIds.Int32), first)
+    space.virtual[node.nodeid] = node
+    target = Target(space, node.nodeid, AttributeIds.Value)
+    made = DataItem(handle, subscription, target, queued)
+    made.head = HANDLE.pack(handle)
     made.set_mode(ua.MonitoringMode.Reporting)
     for value in range(1, queued):
-        made.sample(Sample(data_value(value, ua.VariantType.Int32)))
+        space.assign(node, AttributeIds.Value, data_value(value, ua.VariantType.Int32))
     subscription.items[handle] = made
 
 
@@ -42,8 +41,9 @@ async def test_what_does_not_fit_is_told_first_by_the_next_message() -> None:
     budget = Budget(10**6, 10**6)
     subscription = Subscription(1, (None, ""), terms, limits, budget, lambda _: None)
     subscription.attach(ua_id(1), PublishQueue(10), bool)
+    space = TraceAddressSpace()
     for handle, queued in ((7, 1), (8, 4), (9, 1), (10, 1)):
-        item(subscription, handle, queued)
+        item(subscription, space, handle, queued)
     assert budget.count == 7
     more = []
     for _ in range(3):

@@ -103,9 +103,13 @@ async def test_queue_and_sampling_are_revised(sub: Subscribed) -> None:
         data_item(PLAIN, interval=120),
         data_item(PLAIN, interval=math.nan),
         data_item(PLAIN, interval=1e12),
+        data_item(PLAIN, interval=math.inf),
     )
     assert [one.RevisedQueueSize for one in made[:2]] == [1, 10_000]
-    assert [one.RevisedSamplingInterval for one in made] == [0, 0, 50, 50, 150, 50, 3_600_000]
+    assert [one.RevisedSamplingInterval for one in made] == [
+        *(0, 0, 50, 50, 150, 50),
+        *(3_600_000, 3_600_000),
+    ]
 
 
 async def test_sampling_tells_the_last_of_an_interval(sample: Sample, sub: Subscribed) -> None:

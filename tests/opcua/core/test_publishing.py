@@ -22,7 +22,7 @@ from tests.opcua.core.asking import (
     subscribed,
     values,
 )
-from tests.opcua.core.sample import Sample, operation
+from tests.opcua.core.sample import Sample, operation, site
 from tests.opcua.core.test_events import operand
 from tests.support.waiting import eventually
 from tracenode.server.opcua.ids import ua_id
@@ -39,9 +39,8 @@ def torque(sample: Sample, station: str = "OP10") -> ua.NodeId:
 def event_item(handle: int = 1, queue: int = 0, oldest: bool = True) -> Any:
     wanted = ua.EventFilter()
     wanted.SelectClauses = [operand("EventType"), operand("EventSequence")]
-    return data_item(
-        ua_id(ObjectIds.Server), handle, attribute=12, queue=queue, oldest=oldest, wanted=wanted
-    )
+    plant = site("Plant")  # the Server object tells of the sessions that these tests open, too
+    return data_item(plant, handle, attribute=12, queue=queue, oldest=oldest, wanted=wanted)
 
 
 async def test_an_idle_subscription_keeps_alive(sample: Sample, client: Client) -> None:

@@ -17,6 +17,7 @@ module       what it is for
 `browsing`   Browse
 `writing`    Write
 `publishing` Publish
+`watching`   CreateMonitoredItems
 `calling`    Call
 `arguments`  the arguments of one method, from their bytes
 `scalars`    built-in types of one value

@@ -52,15 +52,15 @@ class Asking(NamedTuple):
 def node_id_end(data: bytes, at: int) -> int:
     """Return where the NodeId at `at` ends, `at` where its kind is unknown or it is cut off."""
     match data[at] if at < len(data) else -1:
+        case 3 | 5 if at + 7 <= len(data):
+            (length,) = I32.unpack_from(data, at + 3)
+            return at if length < 0 else at + 7 + int(length)
         case 0:
             return at + 2
         case 1:
             return at + 4
         case 2:
             return at + 7
-        case 3 | 5 if at + 7 <= len(data):
-            (length,) = I32.unpack_from(data, at + 3)
-            return at if length < 0 else at + 7 + int(length)
         case 4:
             return at + 19
     return at

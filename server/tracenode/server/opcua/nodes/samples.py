@@ -16,6 +16,7 @@ from tracenode.server.opcua.nodes.variants import variant_bytes
 __all__ = ["OVERFLOW", "Sample", "data_value_bytes", "with_timestamps"]
 
 T = ua.TimestampsToReturn
+SOURCE, SERVER = (T.Source, T.Both), (T.Server, T.Both)
 
 OVERFLOW = 0x0480
 """InfoType DataValue with the bit Overflow (OPC 10000-4 7.39)."""
@@ -34,7 +35,7 @@ class Sample:
     def __init__(self, value: ua.DataValue) -> None:
         self.value = value
         self.weight = SMALL if value.Value is None else _weight(value.Value.Value)
-        self._encoded: list[bytes | None] = [None] * len(T)
+        self._encoded: list[bytes | None] = [None, None, None, None]
         self._before: ua.DataValue | None = None
         self._differs = True
 
@@ -72,12 +73,14 @@ def data_value_bytes(value: ua.DataValue, timestamps: ua.TimestampsToReturn) -> 
     if code:
         mask |= 0x02
         parts.append(struct.pack("<I", code))
-    if timestamps in (T.Source, T.Both) and value.SourceTimestamp is not None:
+    source = value.SourceTimestamp if timestamps in SOURCE else None
+    server = value.ServerTimestamp if timestamps in SERVER else None
+    if source is not None:
         mask |= 0x04
-        parts.append(Primitives.DateTime.pack(value.SourceTimestamp))
-    if timestamps in (T.Server, T.Both) and value.ServerTimestamp is not None:
+        parts.append(Primitives.DateTime.pack(source))
+    if server is not None:
         mask |= 0x08
-        parts.append(Primitives.DateTime.pack(value.ServerTimestamp))
+        parts.append(parts[-1] if server is source else Primitives.DateTime.pack(server))
     parts[0] = bytes([mask])
     return b"".join(parts)
 
@@ -92,6 +95,8 @@ def with_timestamps(value: ua.DataValue, timestamps: ua.TimestampsToReturn) -> u
 
 
 def _weight(held: object) -> int:
+    if isinstance(held, int | float):
+        return SMALL
     if isinstance(held, str | bytes):
         return SMALL + len(held)
     if isinstance(held, list | tuple):

@@ -10,6 +10,7 @@ queues, a timer publishes.
 - `messages`      notification messages as bytes; those kept for Republish
 - `monitored`     monitored items: create, modify, switch, delete
 - `items`         one monitored item: what it watches, its mode, what it has queued
+- `targets`       what an item watches
 - `queues`        the queue of one item, and what all queues may hold
 - `sampling`      sampling intervals
 - `deadband`      data change filters: trigger, absolute and percent deadband

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
@@ -17,8 +17,9 @@ from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.nodes.book import attribute
 from tracenode.server.opcua.nodes.space import TraceAddressSpace
 from tracenode.server.opcua.nodes.types import TypeTree
+from tracenode.server.opcua.subscriptions.targets import Target
 
-__all__ = ["ANY_CHANGE", "ChangeFilter", "FilterRefused", "change_filter"]
+__all__ = ["ANY_CHANGE", "TRIGGERS", "ChangeFilter", "FilterRefused", "change_filter"]
 
 S = StatusCodes
 TRIGGER = ua.DataChangeTrigger
@@ -60,13 +61,15 @@ class ChangeFilter:
         )
 
 
-ANY_CHANGE = ChangeFilter()
+TRIGGERS: Final = {int(trigger): ChangeFilter(trigger) for trigger in TRIGGER}
+"""The filters without a deadband."""
+ANY_CHANGE: Final = TRIGGERS[TRIGGER.StatusValue]
 
 
 def change_filter(
-    wanted: object, target: ua.ReadValueId, space: TraceAddressSpace, types: TypeTree
+    wanted: object, target: Target, space: TraceAddressSpace, types: TypeTree
 ) -> ChangeFilter:
-    """Return what a client's filter means for the item that watches `target`.
+    """Return what a client's filter means for an item that watches `target`.
 
     Raises:
         FilterRefused: BadFilterNotAllowed (not a value, not a number, a filter for events),
@@ -79,23 +82,23 @@ def change_filter(
         raise FilterRefused(S.BadFilterNotAllowed, "an EventFilter on what is no event")
     if not isinstance(wanted, DataChangeFilter):
         raise FilterRefused(S.BadMonitoredItemFilterUnsupported, type(wanted).__name__)
-    if target.AttributeId != AttributeIds.Value:
+    if target.attribute != AttributeIds.Value:
         raise FilterRefused(S.BadFilterNotAllowed, "a filter on an attribute other than Value")
     kind, amount = int(wanted.DeadbandType), float(wanted.DeadbandValue)
     if kind == ua.DeadbandType.None_:
-        return ChangeFilter(wanted.Trigger)
+        return TRIGGERS[int(wanted.Trigger)]
     if kind not in (ua.DeadbandType.Absolute, ua.DeadbandType.Percent):
         raise FilterRefused(S.BadDeadbandFilterInvalid, f"deadband of kind {kind}")
     if not amount >= 0 or math.isinf(amount):
         raise FilterRefused(S.BadDeadbandFilterInvalid, f"expected 0 or more, was {amount}")
-    node = space.get(target.NodeId)
+    node = space.get(target.node_id)
     data_type = None if node is None else attribute(node, AttributeIds.DataType)
     if data_type is None or not types.is_a(data_type, NUMBER):
         raise FilterRefused(S.BadFilterNotAllowed, "a deadband on what is no number")
     if kind == ua.DeadbandType.Percent:
         if amount > 100:
             raise FilterRefused(S.BadDeadbandFilterInvalid, f"expected 0 to 100 %, was {amount}")
-        span = _span(target.NodeId, space)
+        span = _span(target.node_id, space)
         if span is None:
             raise FilterRefused(S.BadMonitoredItemFilterUnsupported, "percent without EURange")
         amount = amount / 100 * span

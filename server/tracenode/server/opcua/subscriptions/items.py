@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from asyncua import ua
+from asyncua.server.address_space import AttributeValue
 
 from tracenode.server.opcua.nodes.ranges import sliced
 from tracenode.server.opcua.nodes.samples import Sample
 from tracenode.server.opcua.subscriptions.deadband import ANY_CHANGE, ChangeFilter
 from tracenode.server.opcua.subscriptions.filters import CompiledFilter
+from tracenode.server.opcua.subscriptions.messages import Notifications
 from tracenode.server.opcua.subscriptions.queues import Budget, Queue
 from tracenode.server.opcua.subscriptions.sampling import Sampler
 from tracenode.server.opcua.subscriptions.selection import Fields
+from tracenode.server.opcua.subscriptions.targets import Target
 
-__all__ = ["DataItem", "EventItem", "Item", "Ready"]
+__all__ = ["HANDLE", "DataItem", "EventItem", "Item", "Ready"]
 
+HANDLE: Final = struct.Struct("<I")
 MODE = ua.MonitoringMode
-HANDLE = struct.Struct("<I")
+DISABLED, SAMPLING, REPORTING = MODE.Disabled, MODE.Sampling, MODE.Reporting
 
 
 class Ready(Protocol):
@@ -28,91 +33,115 @@ class Ready(Protocol):
     budget: Budget
     session_id: ua.NodeId | None
     hears: Callable[[int], bool]
-
-    def is_ready(self, item: Item) -> None:
-        """The item has something to be told."""
-        ...
-
-    def is_done(self, item: Item) -> None:
-        """The item has nothing to be told any more."""
-        ...
+    ready: deque[Item]
+    """Items that have, or had, something to be told, each once (`Item.is_ready`)."""
 
 
 class Item:
     """A monitored item of either kind: its mode, its queue, the items that it triggers.
 
-    `released` counts the oldest entries that may be told: all of them while it is reporting, and
-    those that a triggering item has let go while it is sampling.
+    `released` counts the oldest entries that may be told while it is sampling: those that a
+    triggering item has let go. While it is reporting all may.
     """
+
+    __slots__ = (
+        "head",
+        "is_ready",
+        "linked_by",
+        "links",
+        "mode",
+        "number",
+        "owner",
+        "queue",
+        "released",
+        "target",
+    )
 
     is_event = False
 
-    def __init__(self, number: int, owner: Ready, target: ua.ReadValueId) -> None:
+    def __init__(
+        self, number: int, owner: Ready, target: Target, size: int = 1, discard_oldest: bool = True
+    ) -> None:
         self.number = number
         self.owner = owner
         self.target = target
-        self.handle = 0
-        self.mode = MODE.Disabled
+        self.head = bytes(HANDLE.size)
+        """The client's handle, as each notification begins with it."""
+        self.mode = DISABLED
         self.released = 0
-        self.links: dict[Item, None] = {}
+        self.is_ready = False
+        self.links: dict[Item, None] | None = None
         """Items that this one triggers."""
-        self.linked_by: dict[Item, None] = {}
-        self.queue: Queue[Any] = Queue(1, True, owner.budget)
+        self.linked_by: dict[Item, None] | None = None
+        self.queue: Queue[Any] = Queue(size, discard_oldest, owner.budget)
+
+    @property
+    def handle(self) -> int:
+        """What the client calls it."""
+        return int(HANDLE.unpack(self.head)[0])
+
+    @property
+    def waiting(self) -> int:
+        """How many entries may be told now."""
+        return len(self.queue.entries) if self.mode is REPORTING else self.released
 
     def put(self, entry: Any) -> None:
         """Queue an entry, and let go what this item triggers."""
         queue = self.queue
-        if queue.entries or queue.lost_last:
+        if queue.entries:
             lost = queue.put(entry)
         else:
             queue.begin(entry)
             lost = False
-        if self.mode == MODE.Reporting:
-            self.released = len(queue.entries)
-            self.owner.is_ready(self)
-        elif lost and self.released and (self.queue.discard_oldest or self.queue.size == 1):
+        if self.mode is REPORTING:
+            if not self.is_ready:
+                self.is_ready = True
+                self.owner.ready.append(self)
+        elif lost and self.released and (queue.discard_oldest or queue.size == 1):
             self.released -= 1
         if self.links:
-            self._trigger()
+            self._trigger(self.links)
 
-    def _trigger(self) -> None:
-        for linked in self.links:
-            if linked.mode == MODE.Sampling:
+    def _trigger(self, links: dict[Item, None]) -> None:
+        for linked in links:
+            if linked.mode is SAMPLING:
                 linked.release()
 
     def release(self) -> None:
         """Tell what is queued now with the next message."""
         self.released = len(self.queue)
-        if self.released:
-            self.owner.is_ready(self)
+        if self.released and not self.is_ready:
+            self.is_ready = True
+            self.owner.ready.append(self)
 
-    def take(self, room: int, size: int, into: list[bytes]) -> int:
-        """Move up to `room` entries of up to `size` bytes to `into`; returns how many bytes."""
-        taken = 0
-        while self.released and room > 0 and (taken < size or not taken):
-            self.released -= 1
-            for encoded in self._next():
-                into.append(encoded)
-                taken += len(encoded)
-                room -= 1
-        return taken
+    def take(self, told: Notifications) -> bool:
+        """Move what is to be told to a message that has room; False where it is full before."""
+        queue = self.queue
+        queue.mark()
+        waiting, taken = self.waiting, 0
+        for entry in queue.entries[: min(waiting, told.room)]:
+            if told.is_full:
+                break
+            self._tell(entry, told)
+            taken += 1
+        queue.drop(taken)
+        self.released = max(self.released - taken, 0)
+        return taken == waiting
 
-    def _next(self) -> list[bytes]:
+    def _tell(self, entry: Any, told: Notifications) -> None:
         raise NotImplementedError
 
     def set_mode(self, mode: ua.MonitoringMode) -> None:
         """Change the mode; a disabled item forgets its queue (OPC 10000-4 5.13.4)."""
         before, self.mode = self.mode, mode
-        if mode == MODE.Disabled:
+        self.released = 0
+        if mode is DISABLED:
             self.stop()
             self.queue.clear()
-        if mode == MODE.Reporting:
-            self.release()
-        else:
-            self.released = 0
-            self.owner.is_done(self)
-        if before == MODE.Disabled and mode != MODE.Disabled:
+        elif before is DISABLED:
             self.start()
+        elif mode is REPORTING:
+            self.release()
 
     def start(self) -> None:
         """Begin to watch."""
@@ -124,50 +153,44 @@ class Item:
 
     def close(self) -> None:
         """The item is deleted: nothing refers to it any more."""
-        self.set_mode(MODE.Disabled)
-        for item in self.links:
-            item.linked_by.pop(self, None)
-        for item in self.linked_by:
-            item.links.pop(self, None)
-        self.links.clear()
-        self.linked_by.clear()
+        self.set_mode(DISABLED)
+        for item in self.links or ():
+            if item.linked_by:
+                item.linked_by.pop(self, None)
+        for item in self.linked_by or ():
+            if item.links:
+                item.links.pop(self, None)
+        self.links = self.linked_by = None
 
 
 class DataItem(Item):
     """Watches one attribute of one node."""
 
-    def __init__(  # noqa: PLR0917
-        self,
-        number: int,
-        owner: Ready,
-        target: ua.ReadValueId,
-        watch: Callable[[Callable[[int, Sample], None]], int],
-        unwatch: Callable[[int], None],
-        read: Callable[[], tuple[Sample, bool]],
+    __slots__ = ("_cell", "_last", "filter", "sampler", "timestamps")
+
+    def __init__(
+        self, number: int, owner: Ready, target: Target, size: int = 1, discard_oldest: bool = True
     ) -> None:
-        """`watch` has a function called with each change, until `unwatch`; `read` gives the value
-        of now and whether it is made when read, so that it has to be polled."""
-        super().__init__(number, owner, target)
+        super().__init__(number, owner, target, size, discard_oldest)
         self.timestamps = ua.TimestampsToReturn.Both
         self.filter: ChangeFilter = ANY_CHANGE
         self.sampler: Sampler | None = None
-        self._watch, self._unwatch, self._read = watch, unwatch, read
-        self._watching: int | None = None
+        self._cell: AttributeValue | None = None
         self._last: ua.DataValue | None = None
 
     def start(self) -> None:
         """Take the value of now as the first sample, whatever it is, and all changes after it."""
+        target = self.target
         self._last = None
-        self._watching = self._watch(self.changed)
-        first, is_polled = self._read()
-        self.sample(first)
-        if is_polled and self.sampler is not None:
-            self.sampler.poll(self, lambda: self._read()[0])
+        self._cell = target.watch(self)
+        self.sample(target.read())
+        if self.sampler is not None and target.is_polled:
+            self.sampler.poll(self)
 
     def stop(self) -> None:
-        if self._watching is not None:
-            self._unwatch(self._watching)
-            self._watching = None
+        if self._cell is not None:
+            self.target.unwatch(self._cell, self)
+            self._cell = None
         if self.sampler is not None:
             self.sampler.forget(self)
 
@@ -178,10 +201,14 @@ class DataItem(Item):
         if self.sampler is not None:
             self.sampler.forget(self)
         self.sampler = sampler
-        if self._watching is not None and sampler is not None and self._read()[1]:
-            sampler.poll(self, lambda: self._read()[0])
+        if sampler is not None and self.mode is not DISABLED and self.target.is_polled:
+            sampler.poll(self)
 
-    def changed(self, _watching: int, sample: Sample) -> None:
+    def read(self) -> Sample:
+        """Return the value of now."""
+        return self.target.read()
+
+    def changed(self, sample: Sample) -> None:
         """The attribute has a new value."""
         if self.sampler is None:
             self.sample(sample)
@@ -190,42 +217,48 @@ class DataItem(Item):
 
     def sample(self, sample: Sample) -> None:
         """Queue a sample where it differs enough from the last one that was queued."""
-        if self.target.IndexRange:
-            sample = Sample(sliced(sample.value, self.target.IndexRange))
-        last, wanted = self._last, self.filter
+        if self.target.index_range:
+            sample = Sample(sliced(sample.value, self.target.index_range))
+        last = self._last
         if last is not None:
-            if wanted is ANY_CHANGE:
+            if self.filter is ANY_CHANGE:
                 if not sample.differs(last, ANY_CHANGE.passes):
                     return
-            elif not wanted.passes(last, sample.value):
+            elif not self.filter.passes(last, sample.value):
                 return
         self._last = sample.value
         self.put(sample)
 
     def resend(self) -> None:
         """Tell the value of now again, where none is waiting to be told."""
-        if self.mode == MODE.Reporting and not len(self.queue):
+        if self.mode is REPORTING and not len(self.queue):
             self._last = None
-            self.sample(self._read()[0])
+            self.sample(self.read())
 
-    def take(self, room: int, size: int, into: list[bytes]) -> int:
+    def take(self, told: Notifications) -> bool:
         queue = self.queue
-        if self.released != 1 or room < 1 or queue.lost_first or queue.lost_last:
-            return super().take(room, size, into)
-        self.released = 0
-        sample: Sample = queue.entries.popleft()
+        entries = queue.entries
+        if len(entries) != 1 or self.mode is not REPORTING or queue.lost_first or queue.lost_last:
+            return super().take(told)
+        sample: Sample = entries.pop()
         queue.budget.give_back(sample.weight)
-        encoded = HANDLE.pack(self.handle) + sample.encoded(self.timestamps)
-        into.append(encoded)
-        return len(encoded)
+        notification = self.head + sample.encoded(self.timestamps)
+        told.data.append(notification)
+        told.room -= 1
+        told.size -= len(notification)
+        return True
 
-    def _next(self) -> list[bytes]:
-        sample: Sample = self.queue.next()
-        return [HANDLE.pack(self.handle) + sample.encoded(self.timestamps)]
+    def _tell(self, entry: Sample, told: Notifications) -> None:
+        notification = self.head + entry.encoded(self.timestamps)
+        told.data.append(notification)
+        told.room -= 1
+        told.size -= len(notification)
 
 
 class EventItem(Item):
     """Watches the events of one notifier."""
+
+    __slots__ = ("_ignore", "_listen", "_overflow", "filter")
 
     is_event = True
 
@@ -233,7 +266,7 @@ class EventItem(Item):
         self,
         number: int,
         owner: Ready,
-        target: ua.ReadValueId,
+        target: Target,
         listen: Callable[[EventItem], None],
         ignore: Callable[[EventItem], None],
         overflow: Callable[[CompiledFilter], Fields],
@@ -250,19 +283,23 @@ class EventItem(Item):
     def stop(self) -> None:
         self._ignore(self)
 
-    def _next(self) -> list[bytes]:
+    def take(self, told: Notifications) -> bool:
         queue = self.queue
-        handle = HANDLE.pack(self.handle)
-        told: list[bytes] = []
-        if queue.lost_first:
+        if queue.lost_first and self.waiting:
             queue.lost_first = False
-            told.append(handle + self._lost())
-        told.append(handle + queue.next().data)
-        if queue.lost_last and not len(queue):
+            self._tell(self._lost(), told)
+        done = super().take(told)
+        if queue.lost_last and not queue.entries:
             queue.lost_last = False
-            told.append(handle + self._lost())
-        return told
+            self._tell(self._lost(), told)
+        return done
 
-    def _lost(self) -> bytes:
+    def _tell(self, entry: Fields, told: Notifications) -> None:
+        notification = self.head + entry.data
+        told.events.append(notification)
+        told.room -= 1
+        told.size -= len(notification)
+
+    def _lost(self) -> Fields:
         assert self.filter is not None
-        return self._overflow(self.filter).data
+        return self._overflow(self.filter)

@@ -33,12 +33,12 @@ class Listeners:
     def add(self, item: EventItem) -> None:
         """Put events to an item from now on."""
         assert item.filter is not None
-        by_filter = self._items.setdefault(item.target.NodeId, {})
+        by_filter = self._items.setdefault(item.target.node_id, {})
         by_filter.setdefault(item.filter, {})[item] = None
 
     def remove(self, item: EventItem) -> None:
         """Put no more events to an item."""
-        by_filter = self._items.get(item.target.NodeId, {})
+        by_filter = self._items.get(item.target.node_id, {})
         if item.filter is None or item.filter not in by_filter:
             return
         alike = by_filter[item.filter]
@@ -46,7 +46,7 @@ class Listeners:
         if not alike:
             del by_filter[item.filter]
         if not by_filter:
-            del self._items[item.target.NodeId]
+            del self._items[item.target.node_id]
 
     def tell(
         self, event: Event, notifiers: frozenset[ua.NodeId], *, only: ua.NodeId | None = None
@@ -86,7 +86,7 @@ class Listeners:
             if wanted is None or item.mode == ua.MonitoringMode.Disabled:
                 continue
             passes = notifiers is None or (
-                item.target.NodeId in notifiers
+                item.target.node_id in notifiers
                 and item.owner.hears(event.audience)
                 and wanted.passes(event)
             )

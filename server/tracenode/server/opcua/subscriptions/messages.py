@@ -15,6 +15,7 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import Primitives
 
 __all__ = [
+    "Notifications",
     "Retained",
     "keep_alive",
     "notification_message",
@@ -38,6 +39,23 @@ STATUS = _type_id("StatusChangeNotification") + b"\x01"
 EMPTY_ARRAY = struct.pack("<i", 0)
 HEADER_END = b"\x00" + EMPTY_ARRAY + b"\x00\x00\x00"
 """No diagnostics, no strings, no additional header."""
+
+
+class Notifications:
+    """What one message will tell: encoded MonitoredItemNotifications and EventFieldLists, and how
+    many more and how many bytes fit."""
+
+    __slots__ = ("data", "events", "room", "size")
+
+    def __init__(self, room: int, size: int) -> None:
+        self.data: list[bytes] = []
+        self.events: list[bytes] = []
+        self.room, self.size = room, size
+
+    @property
+    def is_full(self) -> bool:
+        """True where nothing more fits."""
+        return self.room <= 0 or self.size <= 0
 
 
 def notification_message(

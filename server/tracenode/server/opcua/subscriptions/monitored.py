@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
@@ -13,17 +13,21 @@ from tracenode.server.opcua.ids import ua_status
 from tracenode.server.opcua.limits import Limits, check_operations
 from tracenode.server.opcua.nodes.ranges import BadIndexRange, parsed
 from tracenode.server.opcua.nodes.reading import encoding_code
-from tracenode.server.opcua.nodes.samples import Sample
 from tracenode.server.opcua.nodes.space import TraceAddressSpace
 from tracenode.server.opcua.nodes.types import TypeTree
-from tracenode.server.opcua.subscriptions.deadband import FilterRefused, change_filter
+from tracenode.server.opcua.subscriptions.deadband import (
+    ChangeFilter,
+    FilterRefused,
+    change_filter,
+)
 from tracenode.server.opcua.subscriptions.filters import EventFilters, FilterOutcome
-from tracenode.server.opcua.subscriptions.items import DataItem, EventItem, Item
+from tracenode.server.opcua.subscriptions.items import HANDLE, DataItem, EventItem, Item
 from tracenode.server.opcua.subscriptions.listeners import Listeners
-from tracenode.server.opcua.subscriptions.sampling import Samplers, revised_interval
+from tracenode.server.opcua.subscriptions.sampling import Sampler, Samplers, revised_interval
 from tracenode.server.opcua.subscriptions.subscription import Subscription
+from tracenode.server.opcua.subscriptions.targets import Target
 
-__all__ = ["MonitoredItems", "Watcher"]
+__all__ = ["Agreed", "MonitoredItems", "Plain", "Watcher"]
 
 S = StatusCodes
 A = AttributeIds
@@ -35,6 +39,28 @@ class Watcher(Protocol):
     def may_watch(self, node_id: ua.NodeId, attribute: int) -> int | None:
         """Return why the attribute can't be watched, None where it may be."""
         ...
+
+
+class Plain(NamedTuple):
+    """What is asked of items that watch whole values; the interval in ms. Without a deadband."""
+
+    mode: ua.MonitoringMode
+    interval: float
+    filter: ChangeFilter
+    size: int
+    discard_oldest: bool
+
+
+class Agreed(NamedTuple):
+    """What such items get."""
+
+    mode: ua.MonitoringMode
+    timestamps: ua.TimestampsToReturn
+    interval: float
+    sampler: Sampler | None
+    filter: ChangeFilter
+    size: int
+    discard_oldest: bool
 
 
 class MonitoredItems:
@@ -62,47 +88,80 @@ class MonitoredItems:
     ) -> list[ua.MonitoredItemCreateResult]:
         """Make items, each with a result of its own."""
         check_operations(wanted, self._limits.monitored_items_per_call)
-        return [self._create(watcher, subscription, one, timestamps) for one in wanted]
+        return [self.create_one(watcher, subscription, one, timestamps) for one in wanted]
 
-    def _create(
+    def room(self, subscription: Subscription) -> int:
+        """Return how many more items a subscription may have."""
+        limits = self._limits
+        own = limits.monitored_items_per_subscription - len(subscription.items)
+        return min(own, limits.monitored_items - self.count)
+
+    def create_one(
         self,
         watcher: Watcher,
         subscription: Subscription,
         wanted: ua.MonitoredItemCreateRequest,
         timestamps: ua.TimestampsToReturn,
     ) -> ua.MonitoredItemCreateResult:
+        """Make one item; its result says why it can't be made."""
         target = wanted.ItemToMonitor
         code = self._refusal(watcher, target)
-        if code is None and (
-            len(subscription.items) >= self._limits.monitored_items_per_subscription
-            or self.count >= self._limits.monitored_items
-        ):
+        if code is None and self.room(subscription) <= 0:
             code = S.BadTooManyMonitoredItems
         if code is not None:
             return ua.MonitoredItemCreateResult(StatusCode=ua_status(code))
         result = ua.MonitoredItemCreateResult()
+        made = Target(
+            self._space, target.NodeId, AttributeIds(target.AttributeId), target.IndexRange or None
+        )
         item: Item
         number = subscription.new_number()
         if target.AttributeId == A.EventNotifier:
+            listeners = self._listeners
             item = EventItem(
-                number,
-                subscription,
-                target,
-                self._listeners.add,
-                self._listeners.remove,
-                self._listeners.overflow,
+                number, subscription, made, listeners.add, listeners.remove, listeners.overflow
             )
         else:
-            item = self._data_item(number, subscription, target)
+            item = DataItem(number, subscription, made)
         refused = self._set(item, subscription, wanted.RequestedParameters, timestamps, result)
         if refused is not None:
             result.StatusCode = ua_status(refused)
             return result
         result.MonitoredItemId = ua.UInt32(number)
-        subscription.items[number] = item
-        self.count += 1
-        item.set_mode(wanted.MonitoringMode)
+        self._begin(item, subscription, wanted.MonitoringMode)
         return result
+
+    def agreed(
+        self, subscription: Subscription, asked: Plain, timestamps: ua.TimestampsToReturn
+    ) -> Agreed:
+        """Bring what is asked of items, whose values are not polled, into bounds."""
+        interval = self._revised(subscription, asked.interval)
+        return Agreed(
+            asked.mode,
+            timestamps,
+            interval,
+            self.samplers.of(interval),
+            asked.filter,
+            min(max(asked.size, 1), self._limits.queue_size),
+            asked.discard_oldest,
+        )
+
+    def create_plain(
+        self, subscription: Subscription, target: Target, head: bytes, agreed: Agreed
+    ) -> int:
+        """Make an item that nothing speaks against: there is `room`, and its target may be watched
+        and is not polled. `head` is the client's handle as bytes. Returns the item's number."""
+        number = subscription.new_number()
+        item = DataItem(number, subscription, target, agreed.size, agreed.discard_oldest)
+        item.head, item.filter = head, agreed.filter
+        item.timestamps, item.sampler = agreed.timestamps, agreed.sampler
+        self._begin(item, subscription, agreed.mode)
+        return number
+
+    def _begin(self, item: Item, subscription: Subscription, mode: ua.MonitoringMode) -> None:
+        subscription.items[item.number] = item
+        self.count += 1
+        item.set_mode(mode)
 
     def _refusal(self, watcher: Watcher, target: ua.ReadValueId) -> int | None:
         node = self._space.get(target.NodeId)
@@ -126,22 +185,6 @@ class MonitoredItems:
             except BadIndexRange as e:
                 return e.status
         return encoding_code(target, self._space)
-
-    def _data_item(
-        self, number: int, subscription: Subscription, target: ua.ReadValueId
-    ) -> DataItem:
-        space, attribute = self._space, AttributeIds(target.AttributeId)
-
-        def watch(changed: Any) -> int:
-            return space.add_datachange_callback(target.NodeId, attribute, changed)[1]
-
-        def read() -> tuple[Sample, bool]:
-            node = space.get(target.NodeId)
-            cell = None if node is None else node.attributes.get(attribute)
-            value = space.read_attribute_value(target.NodeId, attribute)
-            return Sample(value), cell is not None and cell.value_callback is not None
-
-        return DataItem(number, subscription, target, watch, space.delete_datachange_callback, read)
 
     # ------------------------------------------------------------------ parameters
     def _set(
@@ -172,7 +215,7 @@ class MonitoredItems:
         size = min(max(size, 1), self._limits.queue_size)
         item.queue.resize(size, bool(asked.DiscardOldest))
         item.released = min(item.released, len(item.queue))
-        item.handle = int(asked.ClientHandle)
+        item.head = HANDLE.pack(asked.ClientHandle)
         result.RevisedQueueSize = ua.UInt32(size)
         return None
 
@@ -195,14 +238,15 @@ class MonitoredItems:
         return None
 
     def _interval(self, item: DataItem, subscription: Subscription, asked: float) -> float:
+        interval = self._revised(subscription, asked)
+        return (
+            max(interval, self._limits.default_publishing_ms) if item.target.is_polled else interval
+        )
+
+    def _revised(self, subscription: Subscription, asked: float) -> float:
         limits = self._limits
         publishing = subscription.terms.interval * 1000
-        shortest, longest = limits.min_sampling_ms, limits.max_publishing_ms
-        interval = revised_interval(asked, publishing, shortest, longest)
-        node = self._space.get(item.target.NodeId)
-        cell = None if node is None else node.attributes.get(AttributeIds(item.target.AttributeId))
-        is_polled = cell is not None and cell.value_callback is not None
-        return max(interval, limits.default_publishing_ms) if is_polled else interval
+        return revised_interval(asked, publishing, limits.min_sampling_ms, limits.max_publishing_ms)
 
     # ------------------------------------------------------------------ modify, switch, delete
     def modify(
@@ -253,7 +297,7 @@ class MonitoredItems:
         """Drop the items that the session which has taken the subscription over may not watch."""
         for number, item in list(subscription.items.items()):
             target = item.target
-            if watcher.may_watch(target.NodeId, int(target.AttributeId)) is not None:
+            if watcher.may_watch(target.node_id, int(target.attribute)) is not None:
                 self.delete(subscription, [number])
 
     def delete_all(self, subscription: Subscription) -> None:

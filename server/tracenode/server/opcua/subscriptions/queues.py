@@ -7,8 +7,7 @@ buffer of the newest value and shows no overflow.
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
 __all__ = ["Budget", "Queue", "Waits"]
@@ -32,7 +31,8 @@ W = TypeVar("W", bound=Waits)
 
 @dataclass(slots=True)
 class Budget:
-    """What may wait, in bytes and in entries; of a subscription within that of the server."""
+    """What may wait, in bytes and in entries; of a subscription within that of the server, which
+    is `above` and has nothing above itself."""
 
     bytes_limit: int
     count_limit: int
@@ -45,101 +45,106 @@ class Budget:
         """True where nothing more should wait."""
         if self.used >= self.bytes_limit or self.count >= self.count_limit:
             return True
-        return self.above is not None and self.above.is_spent
+        above = self.above
+        return above is not None and (
+            above.used >= above.bytes_limit or above.count >= above.count_limit
+        )
 
     def take(self, weight: int) -> None:
         """Count one entry in."""
-        budget: Budget | None = self
-        while budget is not None:
-            budget.used += weight
-            budget.count += 1
-            budget = budget.above
+        self.used += weight
+        self.count += 1
+        above = self.above
+        if above is not None:
+            above.used += weight
+            above.count += 1
 
-    def give_back(self, weight: int) -> None:
-        """Count one entry out."""
-        budget: Budget | None = self
-        while budget is not None:
-            budget.used -= weight
-            budget.count -= 1
-            budget = budget.above
+    def give_back(self, weight: int, count: int = 1) -> None:
+        """Count entries out, of this weight in all."""
+        self.used -= weight
+        self.count -= count
+        above = self.above
+        if above is not None:
+            above.used -= weight
+            above.count -= count
 
 
-@dataclass(slots=True)
 class Queue(Generic[W]):
     """Entries of one item, oldest first. `size` and `discard_oldest` may change any time."""
 
-    size: int
-    discard_oldest: bool
-    budget: Budget
-    entries: deque[W] = field(default_factory=deque)
-    lost_first: bool = False
-    """Entries before the first one were lost."""
-    lost_last: bool = False
-    """Entries around the last one were lost."""
+    __slots__ = ("budget", "discard_oldest", "entries", "lost_first", "lost_last", "size")
+
+    def __init__(self, size: int, discard_oldest: bool, budget: Budget) -> None:
+        self.size = size
+        self.discard_oldest = discard_oldest
+        self.budget = budget
+        self.entries: list[W] = []
+        self.lost_first = False
+        """Entries before the first one were lost."""
+        self.lost_last = False
+        """Entries around the last one were lost."""
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def begin(self, entry: W) -> None:
-        """Add the first entry; as `put` of an empty queue that has lost nothing."""
+        """Add the first entry: it always fits."""
         self.entries.append(entry)
         self.budget.take(entry.weight)
 
     def put(self, entry: W) -> bool:
-        """Add an entry; True where another one was lost for it."""
-        entries = self.entries
-        lost = bool(entries) and (len(entries) >= self.size or self.budget.is_spent)
+        """Add another entry; True where one was lost for it."""
+        entries, budget = self.entries, self.budget
+        lost = len(entries) >= self.size or budget.is_spent
         if lost:
-            gone = entries.popleft() if self.discard_oldest or self.size == 1 else entries.pop()
-            self.budget.give_back(gone.weight)
-            if self.size > 1:
-                self.lost_first = self.lost_first or self.discard_oldest
-                self.lost_last = self.lost_last or not self.discard_oldest
+            self._lose(oldest=self.discard_oldest or self.size == 1)
         elif self.lost_last:
-            self._mark_last()
+            self._mark(-1)
         entries.append(entry)
-        self.budget.take(entry.weight)
+        budget.take(entry.weight)
         return lost
 
     def resize(self, size: int, discard_oldest: bool) -> None:
         """Change the bounds; what no longer fits goes as in an overflow."""
-        self.discard_oldest = discard_oldest
+        self.size, self.discard_oldest = size, discard_oldest
         while len(self.entries) > size:
-            gone = self.entries.popleft() if discard_oldest else self.entries.pop()
-            self.budget.give_back(gone.weight)
-            if size > 1:
-                self.lost_first = self.lost_first or discard_oldest
-                self.lost_last = self.lost_last or not discard_oldest
-        self.size = size
+            self._lose(oldest=discard_oldest)
 
-    def next(self) -> W:
-        """Take the oldest entry, with the sign of an overflow where one is due.
+    def mark(self) -> None:
+        """Give entries the signs of an overflow that are due; those that can't carry one leave
+        `lost_first` and `lost_last` as they are."""
+        if self.lost_first and self.entries:
+            self._mark(0)
+        if self.lost_last and self.entries:
+            self._mark(-1)
 
-        Raises:
-            IndexError: the queue is empty.
-        """
-        if self.lost_last and len(self.entries) == 1:
-            self._mark_last()
-        entry = self.entries.popleft()
-        self.budget.give_back(entry.weight)
-        if self.lost_first:
-            marked = entry.overflowed()
-            if marked is not None:
-                self.lost_first = False
-                return marked
-        return entry
+    def drop(self, count: int) -> None:
+        """The oldest entries are told."""
+        entries = self.entries
+        self.budget.give_back(sum(entry.weight for entry in entries[:count]), count)
+        del entries[:count]
 
     def clear(self) -> None:
         """Forget everything."""
-        for entry in self.entries:
-            self.budget.give_back(entry.weight)
-        self.entries.clear()
+        self.drop(len(self.entries))
         self.lost_first = self.lost_last = False
 
-    def _mark_last(self) -> None:
-        marked = self.entries[-1].overflowed()
-        if marked is not None:
-            self.budget.give_back(self.entries[-1].weight)
-            self.budget.take(marked.weight)
-            self.entries[-1] = marked
+    def _lose(self, *, oldest: bool) -> None:
+        gone = self.entries.pop(0 if oldest else -1)
+        self.budget.give_back(gone.weight)
+        if self.size > 1:
+            self.lost_first = self.lost_first or self.discard_oldest
+            self.lost_last = self.lost_last or not self.discard_oldest
+
+    def _mark(self, place: int) -> None:
+        entry = self.entries[place]
+        marked = entry.overflowed()
+        if marked is None:
+            return
+        self.budget.give_back(entry.weight)
+        self.budget.take(marked.weight)
+        self.entries[place] = marked
+        if place:
             self.lost_last = False
+        else:
+            self.lost_first = False

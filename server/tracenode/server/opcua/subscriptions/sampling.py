@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from tracenode.server.opcua.nodes.samples import Sample
 
@@ -23,6 +23,10 @@ class Sampled(Protocol):
         """Take a new sample."""
         ...
 
+    def read(self) -> Sample:
+        """Return the value of now."""
+        ...
+
 
 def revised_interval(asked: float, publishing_ms: float, shortest: float, longest: float) -> float:
     """Return the sampling interval, in ms, that an item gets (OPC 10000-4 7.21).
@@ -30,11 +34,12 @@ def revised_interval(asked: float, publishing_ms: float, shortest: float, longes
     0 is every change, a negative or unknown number the publishing interval; others are rounded up
     to a whole multiple of `shortest`.
     """
-    if asked < 0 or math.isnan(asked):
-        asked = publishing_ms
     if asked == 0:
         return 0.0
-    return min(max(math.ceil(round(asked / shortest, 6)), 1) * shortest, longest)
+    if asked < 0 or math.isnan(asked):
+        asked = publishing_ms
+    steps = math.ceil(round(min(asked, longest) / shortest, 6))
+    return min(max(steps, 1) * shortest, longest)
 
 
 class Sampler:
@@ -43,7 +48,7 @@ class Sampler:
     def __init__(self, interval_ms: float) -> None:
         self.interval_ms = interval_ms
         self._waiting: dict[Sampled, Sample] = {}
-        self._polled: dict[Sampled, Callable[[], Sample]] = {}
+        self._polled: dict[Sampled, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def later(self, item: Sampled, sample: Sample) -> None:
@@ -51,20 +56,15 @@ class Sampler:
         self._waiting[item] = sample
         self._arm()
 
-    def poll(self, item: Sampled, read: Callable[[], Sample]) -> None:
+    def poll(self, item: Sampled) -> None:
         """Read a new sample for `item` at each interval."""
-        self._polled[item] = read
+        self._polled[item] = None
         self._arm()
 
     def forget(self, item: Sampled) -> None:
         """Give `item` nothing any more."""
         self._waiting.pop(item, None)
         self._polled.pop(item, None)
-
-    @property
-    def is_idle(self) -> bool:
-        """True where nothing waits."""
-        return not self._waiting and not self._polled
 
     def close(self) -> None:
         """Stop the timer."""
@@ -86,17 +86,17 @@ class Sampler:
         waiting, self._waiting = self._waiting, {}
         for item, sample in waiting.items():
             item.sample(sample)
-        for item, read in list(self._polled.items()):
-            item.sample(read())
-        if not self.is_idle:
+        for item in list(self._polled):
+            item.sample(item.read())
+        if self._waiting or self._polled:
             self._arm()
 
 
 class Samplers:
-    """The samplers of the server, one for each interval in use."""
+    """The samplers of the server, one for each interval that items have."""
 
     def __init__(self) -> None:
-        self._by_interval: dict[float, Sampler] = {}
+        self._by_interval: WeakValueDictionary[float, Sampler] = WeakValueDictionary()
 
     def of(self, interval_ms: float) -> Sampler | None:
         """Return the sampler of an interval, None for every change (0)."""
@@ -104,13 +104,11 @@ class Samplers:
             return None
         found = self._by_interval.get(interval_ms)
         if found is None:
-            for idle in [k for k, one in self._by_interval.items() if one.is_idle]:
-                self._by_interval.pop(idle).close()
             found = self._by_interval[interval_ms] = Sampler(interval_ms)
         return found
 
     def close(self) -> None:
         """Stop all timers."""
-        for sampler in self._by_interval.values():
+        for sampler in list(self._by_interval.values()):
             sampler.close()
         self._by_interval.clear()

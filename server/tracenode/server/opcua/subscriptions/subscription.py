@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from asyncua.ua.status_codes import StatusCodes
 from tracenode.server.opcua.limits import Limits
 from tracenode.server.opcua.subscriptions.items import DataItem, Item
 from tracenode.server.opcua.subscriptions.messages import (
+    Notifications,
     Retained,
     following,
     keep_alive,
@@ -71,7 +73,7 @@ class Subscription:
         self._limits = limits
         self._expired = expired
         self._queue: PublishQueue | None = None
-        self._ready: dict[Item, None] = {}
+        self.ready: deque[Item] = deque()
         self._sequence = 1
         self._last_item = 0
         self._has_spoken = False
@@ -138,7 +140,7 @@ class Subscription:
         for item in self.items.values():
             item.close()
         self.items.clear()
-        self._ready.clear()
+        self.ready.clear()
         self.detach()
 
     def last_word(self, code: int) -> bytes:
@@ -150,14 +152,6 @@ class Subscription:
         """Return an id for a new item."""
         self._last_item += 1
         return self._last_item
-
-    def is_ready(self, item: Item) -> None:
-        """An item has something to be told with the next message."""
-        self._ready[item] = None
-
-    def is_done(self, item: Item) -> None:
-        """An item has nothing to be told any more."""
-        self._ready.pop(item, None)
 
     def resend(self) -> None:
         """Tell the value of now of every reporting item (SendInitialValues)."""
@@ -182,7 +176,7 @@ class Subscription:
         queue.expire(now)
         if (
             not self._has_spoken
-            or (self.enabled and self._ready)
+            or (self.enabled and self._has_news())
             or self._cycles_silent >= self.terms.keep_alive
         ):
             queue.want(self, now)
@@ -192,11 +186,11 @@ class Subscription:
         self._has_spoken = True
         self._cycles_silent = self._cycles_alone = 0
         sequence, more = self._sequence, False
-        if self.enabled and self._ready:
+        if self.enabled and self._has_news():
             message = self._message(sequence, request.room)
             self.retained.keep(sequence, message)
             self._sequence = following(sequence)
-            more = bool(self._ready)
+            more = self._has_news()
         else:
             message = keep_alive(sequence)
         request.answer(
@@ -212,19 +206,19 @@ class Subscription:
         return more
 
     def _message(self, sequence: int, longest: int) -> bytes:
-        room = self.terms.per_message
         size = min(self._limits.message_bytes, max(longest - OVERHEAD, 1))
-        data: list[bytes] = []
-        events: list[bytes] = []
-        while self._ready and room > 0 and size > 0:
-            item = next(iter(self._ready))
-            into = events if item.is_event else data
-            before = len(into)
-            size -= item.take(room, size, into)
-            room -= len(into) - before
-            if not item.released:
-                del self._ready[item]
-        return notification_message(sequence, data, events)
+        told = Notifications(self.terms.per_message, size)
+        ready = self.ready
+        while ready and told.room > 0 and told.size > 0 and ready[0].take(told):
+            ready.popleft().is_ready = False
+        return notification_message(sequence, told.data, told.events)
+
+    def _has_news(self) -> bool:
+        """True where an item has something to be told; those that were switched off go."""
+        ready = self.ready
+        while ready and not ready[0].waiting:
+            ready.popleft().is_ready = False
+        return bool(ready)
 
     def _expire(self) -> None:
         queue, number = self._queue, self.number

@@ -48,16 +48,19 @@ def set_triggering(
 def _link(item: Item, other: Item | None, limit: int) -> int:
     if other is None or other is item:
         return int(S.BadMonitoredItemIdInvalid)
-    if len(item.links) >= limit and other not in item.links:
+    links = item.links = item.links or {}
+    if len(links) >= limit and other not in links:
         return int(S.BadTooManyMonitoredItems)
-    item.links[other] = None
+    links[other] = None
+    other.linked_by = other.linked_by or {}
     other.linked_by[item] = None
     return int(S.Good)
 
 
 def _unlink(item: Item, other: Item | None) -> int:
-    if other is None or other not in item.links:
+    if other is None or not item.links or other not in item.links:
         return int(S.BadMonitoredItemIdInvalid)
     del item.links[other]
-    other.linked_by.pop(item, None)
+    if other.linked_by:
+        other.linked_by.pop(item, None)
     return int(S.Good)
