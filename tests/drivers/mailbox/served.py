@@ -43,14 +43,20 @@ class Server:
 
 @asynccontextmanager
 async def server(
-    plant: Plant, plc: CPlc, *, port: int = 0, stale_after_s: float = 10.0, **mailbox: object
+    plant: Plant,
+    plc: CPlc | None = None,
+    *,
+    port: int = 0,
+    stale_after_s: float = 10.0,
+    **mailbox: object,
 ) -> AsyncIterator[Server]:
+    port = port or (plc.port if plc else 0)
     options = {"station_number": 10, "base_b": BASE_B, "measurements": 2, "poll_ms": 5, **mailbox}
     config = DeviceConfig.model_validate(
         {
             "id": "PLC1",
             "driver": "modbus",
-            "link": f"tcp://127.0.0.1:{port or plc.port}",
+            "link": f"tcp://127.0.0.1:{port}",
             "station": "OP10",
             "stale_after_s": stale_after_s,
             "points": {"Beats": {"at": f"hr:{HEARTBEAT}"}},
