@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +98,16 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def test_a_journal_that_is_down_lowers_the_service_level(tmp_path: Path) -> None:
     database = tmp_path / "plant.db"
     async with running(database) as plant, Client(plant.server.endpoint) as client:
-        assert await standard(client, "Server_ServiceLevel") == 255
 
-        async def is_down() -> bool:
-            return bool(await standard(client, "Server_ServiceLevel") == 100)
+        async def says(level: int, state: ua.ServerState) -> bool:
+            whole = await standard(client, "Server_ServerStatus")
+            found = await standard(client, "Server_ServiceLevel")
+            part = await standard(client, "Server_ServerStatus_State")
+            return bool((found, part, whole.State) == (level, state, state))
 
-        async def is_well() -> bool:
-            return bool(await standard(client, "Server_ServiceLevel") == 255)
+        is_down = partial(says, 100, ua.ServerState.Failed)
+        is_well = partial(says, 255, ua.ServerState.Running)
+        assert await is_well()
 
         other = sqlite3.connect(database, isolation_level=None)
         try:
