@@ -13,7 +13,8 @@ import pytest
 pytestmark = pytest.mark.integration
 
 UNITS = 30
-WITHIN = 180
+WITHIN = 400
+"""Seconds; it takes fifty on two processors of its own."""
 
 
 def tracenode(*arguments: str) -> dict[str, Any]:

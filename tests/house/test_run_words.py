@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,16 @@ from tests.support.waiting import eventually_sync
 
 pytestmark = pytest.mark.integration
 
-QUICK = 0.3
-"""Seconds from the second start of run.py to the word's own output."""
+TOLD_OF_STARTS = """
+import runpy, sys
+def tell(event, arguments):
+    if event in ("os.exec", "os.fork", "os.posix_spawn", "subprocess.Popen"):
+        print("starts", arguments[0] if arguments else "a fork", file=sys.stderr)
+sys.addaudithook(tell)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Runs a script, and tells of each process that it starts."""
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +55,22 @@ def test_exit_code_is_the_command_s(script: Path) -> None:
     assert words(script, "verify", EXIT_CODE="7").returncode == 7
 
 
-def test_second_run_is_quick(script: Path) -> None:
-    def seconds() -> float:
-        begun = time.monotonic()
-        assert words(script, "status").returncode == 0
-        return time.monotonic() - begun
-
-    assert min(seconds() for _ in range(5)) < QUICK
+def test_second_run_starts_the_word_and_nothing_else(script: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", TOLD_OF_STARTS, str(script), "status"],
+        cwd=script.parent,
+        env=environment_variables(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SETUP_TIME,
+        check=False,
+    )
+    assert started_as(ended) == ["tracenode", ["status"], str(script.parent)]
+    python = script.parent / ".venv" / ("Scripts" if sys.platform == "win32" else "bin")
+    starts = [line for line in ended.stderr.splitlines() if line.startswith("starts ")]
+    assert len(starts) == 1, starts
+    assert str(python) in starts[0]
 
 
 def test_tests_run_in_the_project_folder_with_their_arguments(script: Path, tmp_path: Path) -> None:
