@@ -17,6 +17,8 @@ from tracenode.drivers.modbus.datatypes import PLAIN, Order
 from tracenode.drivers.modbus.endpoint import Framing
 from tracenode.drivers.modbus.options import GroupOptions, ModbusOptions, PointOptions
 from tracenode.drivers.modbus.tls import TlsFiles
+from tracenode.drivers.mqtt.options import Availability, MqttOptions, ScanTopic, TopicPoint
+from tracenode.drivers.opcua.options import AreaOptions, NodeOptions, OpcUaOptions
 from tracenode.drivers.registry import BUILT_IN
 from tracenode.drivers.rfid.options import RfidOptions
 from tracenode.drivers.scale.options import ScaleOptions
@@ -128,6 +130,13 @@ def test_every_column_of_an_import_is_described() -> None:
         ('### `driver = "modbus"`', PointOptions, ()),
         ('### `driver = "modbus"`', GroupOptions, ()),
         ('### `driver = "modbus"`', TlsFiles, ()),
+        ('### `driver = "opcua"`', OpcUaOptions, ()),
+        ('### `driver = "opcua"`', NodeOptions, ()),
+        ('### `driver = "opcua"`', AreaOptions, ()),
+        ('### `driver = "mqtt"`', MqttOptions, ()),
+        ('### `driver = "mqtt"`', ScanTopic, ()),
+        ('### `driver = "mqtt"`', TopicPoint, ()),
+        ('### `driver = "mqtt"`', Availability, ()),
         ("### `nameplate`", Nameplate, ()),
         ("### `mailbox`", MailboxOptions, ()),
     ],

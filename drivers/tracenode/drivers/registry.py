@@ -62,8 +62,25 @@ def _modbus(drivers: Drivers) -> dict[str, Make]:
     return {"modbus": modbus}
 
 
+def _mqtt(drivers: Drivers) -> dict[str, Make]:
+    from tracenode.drivers.mqtt.configured import ClientIds, configured_mqtt
+
+    folder = drivers.folder
+    taken: ClientIds = {}
+    return {"mqtt": lambda config, at: configured_mqtt(config, folder, taken, at)}
+
+
+def _opcua(drivers: Drivers) -> dict[str, Make]:
+    from tracenode.drivers.opcua.configured import configured_opcua
+
+    folder, stations, booker = drivers.folder, drivers.stations, drivers.booker
+    return {"opcua": lambda config, at: configured_opcua(config, folder, stations, booker, at)}
+
+
 BUILT_IN: Final[dict[str, Callable[[Drivers], dict[str, Make]]]] = {
     "modbus": _modbus,
+    "mqtt": _mqtt,
+    "opcua": _opcua,
     "rfid": _readers,
     "scanner": _readers,
 }

@@ -114,6 +114,8 @@ class RejectReason(IntEnum):
     NoStart = 7
     BadCode = 8
     """The text is framed well but is no valid code: check digit, unknown structure."""
+    Retained = 9
+    """An MQTT broker kept the message from before: no scan of now."""
 
 
 @dataclass(frozen=True, slots=True)

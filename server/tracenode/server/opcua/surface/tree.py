@@ -186,7 +186,7 @@ class Tree:
 
     # -------------------------------------------------------------- devices
     def _device(self, device: DeviceConfig, points: Sequence[Point], devices: ua.NodeId) -> None:
-        reader = device.driver in READERS
+        reader = device.driver in READERS or "scans" in device.options
         node_id = device_id(device.id)
         values: dict[str, Any] = {
             "DeviceId": device.id,
