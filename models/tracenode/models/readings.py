@@ -140,6 +140,8 @@ class Scan:
     """Of an RFID reader that tells it."""
     rssi_dbm: float | None = None
     reject: RejectReason | None = None
+    request_id: str = ""
+    """How the device itself names this scan, for ever; under one name it is recorded once."""
     note: str = ""
     """For a reject: what was expected and what came, in words a fitter can act on."""
 

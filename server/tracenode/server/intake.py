@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
@@ -12,6 +13,7 @@ from tracenode.models.event_parts import MAX_REFERENCE
 from tracenode.models.events import Observe, Reject, Start, TraceEvent
 from tracenode.models.readings import Reading, RejectReason, Scan
 from tracenode.models.receipts import Receipt, Requester
+from tracenode.models.status import TraceStatus
 from tracenode.server.flood import Flood, Summed
 
 __all__ = ["Intake"]
@@ -26,7 +28,12 @@ SUM_S: Final = 5.0
 
 class Door(Protocol):
     async def record(
-        self, event: TraceEvent, requester: Requester, request_id: str = ""
+        self,
+        event: TraceEvent,
+        requester: Requester,
+        request_id: str = "",
+        *,
+        digest: bytes = b"",
     ) -> Receipt: ...
 
 
@@ -42,7 +49,8 @@ class Intake:
     """The sink of all devices; `stations` tells at which station a device stands.
 
     A scan is awaited until it is durable, so a journal that is slow or down slows the reader and
-    loses nothing; it is shown after that. Of a flood of unreadable scans, what is beyond a rate is
+    loses nothing; it is shown after that. A scan that its device names is recorded once under that
+    name, however often it comes. Of a flood of unreadable scans, what is beyond a rate is
     counted, and the count recorded every SUM_S. Readings are shown at once.
     """
 
@@ -54,7 +62,9 @@ class Intake:
 
     async def scan(self, scan: Scan) -> None:
         event = self._event(scan)
-        if not isinstance(event, Reject) or not self._flood(scan.device).holds(scan):
+        if not isinstance(event, Reject):
+            await self._record_once(event, scan)
+        elif not self._flood(scan.device).holds(scan):
             await self._record(event)
         self._display.scanned(scan)
 
@@ -74,15 +84,22 @@ class Intake:
     def _flood(self, device: str) -> Flood:
         return self._floods.setdefault(device, Flood())
 
-    async def _record(self, event: TraceEvent) -> None:
+    async def _record_once(self, event: TraceEvent, scan: Scan) -> None:
+        """Record under the name that the device gave, if any. A name that stands for another scan
+        already is refused, and this one recorded without it: none is lost."""
+        receipt = await self._record(event, scan.request_id, _digest(scan.raw))
+        if receipt.status is TraceStatus.RequestConflict:
+            await self._record(event)
+
+    async def _record(
+        self, event: TraceEvent, request_id: str = "", digest: bytes = b""
+    ) -> Receipt:
         requester = Requester(f"device:{event.device}")
         while True:
             try:
-                await self._door.record(event, requester)
+                return await self._door.record(event, requester, request_id, digest=digest)
             except StoreError:
                 await asyncio.sleep(STORE_RETRY_S)
-            else:
-                return
 
     def _count(self, summed: Summed) -> Reject:
         last = self._event(summed.last)
@@ -120,3 +137,8 @@ class Intake:
             symbology=scan.symbology or "",
             duplicate=scan.duplicate,
         )
+
+
+def _digest(raw: bytes) -> bytes:
+    """Return 16 bytes that tell one telegram from another."""
+    return hashlib.sha256(raw).digest()[:16]

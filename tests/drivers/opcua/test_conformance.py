@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from asyncua import ua
 from asyncua.server.server import Server
@@ -35,7 +37,7 @@ class ServerRig(Rig):
         self._server: Server | None = None
 
     def driver(self) -> Driver:
-        keys = {"security": "None", "publishing_ms": 50, "timeout_ms": 1000, "points": POINTS}
+        keys: dict[str, Any] = {"security": "None", "publishing_ms": 50, "points": POINTS}
         return made("opcua", self._link, **keys)
 
     async def plug(self) -> None:

@@ -98,6 +98,8 @@ class ScanTopic(_Payload):
     """Scans: `{ topic = "line1/+/scan", payload = "json", path = "/code", time = "/at" }`."""
 
     topic: TopicFilter
+    id: JsonPointer = ""
+    """Where in a JSON document the publisher names this very scan; by it, it is booked once."""
     encoding: Literal["utf-8", "ascii", "latin-1"] = "utf-8"
     """Of a plain text; JSON is UTF-8."""
     decode: Decoding = Decoding.Auto
@@ -118,6 +120,8 @@ class ScanTopic(_Payload):
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
+        if self.id and self.payload == "text":
+            raise ValueError('id with payload = "json" only')
         try:
             _ = self.scanner
         except ValidationError as error:

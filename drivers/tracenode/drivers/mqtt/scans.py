@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from tracenode.drivers.mqtt.options import ScanTopic
 from tracenode.drivers.mqtt.payloads import code_in, document, found_at, plain, time_in
@@ -14,7 +16,9 @@ from tracenode.models.readings import RejectReason, Scan
 
 __all__ = ["ScanReader"]
 
-RETAINED = (
+MAX_NAME: Final = 128
+"""Characters of a name that are kept; of a longer one its digest is."""
+RETAINED: Final = (
     "the broker kept this from before: when it was read is not known; publish scans without the "
     "retain flag"
 )
@@ -35,29 +39,37 @@ class ScanReader:
         `retained`: the broker kept it from before; it is refused. `again`: the broker sends what
         was recorded already; it is flagged. `now`: monotonic, in seconds.
         """
-        scan = self._interpret(self._telegram(payload, retained, arrived), now)
-        return replace(scan, duplicate=True) if again and scan.reject is None else scan
+        telegram, named = self._telegram(payload, retained, arrived)
+        scan = self._interpret(telegram, now)
+        if scan.reject is not None:
+            return scan
+        return replace(scan, duplicate=again or scan.duplicate, request_id=named)
 
-    def _telegram(self, payload: bytes, retained: bool, arrived: datetime) -> Telegram:
+    def _telegram(self, payload: bytes, retained: bool, arrived: datetime) -> tuple[Telegram, str]:
+        """Return the telegram, and how its publisher names it (empty: it does not)."""
         most = self.options.max_length
         reject: tuple[RejectReason, str] | None = None
-        body, at = b"", arrived
+        body, at, named = b"", arrived, ""
         if retained:
             reject = RejectReason.Retained, RETAINED
         elif len(payload) > most:
             reject = RejectReason.TooLong, f"expected at most {most} bytes, found {len(payload)}"
         else:
             try:
-                body, at = self._read(payload, arrived)
+                body, at, named = self._read(payload, arrived)
             except BadTelegram as error:
                 reject = RejectReason.Undecodable, str(error)
         why, note = reject or (None, "")
-        return Telegram(payload[:most], body, at, why, note)
+        return Telegram(payload[:most], body, at, why, note), named
 
-    def _read(self, payload: bytes, arrived: datetime) -> tuple[bytes, datetime]:
+    def _read(self, payload: bytes, arrived: datetime) -> tuple[bytes, datetime, str]:
         options = self.options
         if options.payload == "text":
-            return plain(payload, options.encoding).encode(options.encoding), arrived
+            return plain(payload, options.encoding).encode(options.encoding), arrived, ""
         whole = document(payload)
         body = code_in(found_at(whole, options.path)).encode()
-        return body, time_in(found_at(whole, options.time)) if options.time else arrived
+        named = code_in(found_at(whole, options.id)) if options.id else ""
+        if len(named) > MAX_NAME:
+            named = hashlib.sha256(named.encode()).hexdigest()
+        at = time_in(found_at(whole, options.time)) if options.time else arrived
+        return body, at, named
