@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tests.docs.pages import page, section
 from tests.support.project import ROOT
 from tracenode.drivers.link.spec import SCHEMES, SerialSettings
+from tracenode.drivers.mailbox.configured_listener import ServedOptions
 from tracenode.drivers.mailbox.options import MailboxOptions
 from tracenode.drivers.modbus.datatypes import PLAIN, Order
 from tracenode.drivers.modbus.endpoint import Framing
@@ -130,6 +131,7 @@ def test_every_column_of_an_import_is_described() -> None:
         ('### `driver = "modbus"`', PointOptions, ()),
         ('### `driver = "modbus"`', GroupOptions, ()),
         ('### `driver = "modbus"`', TlsFiles, ()),
+        ('### `driver = "modbus-server"`', ServedOptions, ()),
         ('### `driver = "opcua"`', OpcUaOptions, ()),
         ('### `driver = "opcua"`', NodeOptions, ()),
         ('### `driver = "opcua"`', AreaOptions, ()),

@@ -2,7 +2,7 @@
 the device, its supervisor. `tracenode run` has the same and the OPC UA server, which takes seconds
 to start.
 
-    python -m tests.handshake.mailbox_process DATABASE PORT
+    python -m tests.handshake.mailbox_process DATABASE DRIVER LINK
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ MAILBOX = {"station_number": 10, "base_b": 200, "measurements": 2, "poll_ms": 10
 
 
 class MailboxProcess:
-    """Serves the controller behind a port of this machine; use it as a context manager. Its
-    journal knows a unit P1 and a lot L1."""
+    """Serves the controller behind a port of this machine, or, as `modbus-server`, at one; use it
+    as a context manager. Its journal knows a unit P1 and a lot L1."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, driver: str = "modbus") -> None:
         self.database = folder / "trace.db"
-        self._port = port
+        scheme = "tcp" if driver == "modbus" else "listen"
+        self._device = (driver, f"{scheme}://127.0.0.1:{port}")
         self._process: subprocess.Popen[str] | None = None
         with Trace.open(self.database, site="TEST", create=True) as trace:
             for material, kind in (("PUMP", "unit"), ("SEAL", "lot")):
@@ -48,7 +49,7 @@ class MailboxProcess:
         """Return when it serves."""
         module = "tests.handshake.mailbox_process"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, str(self.database), str(self._port)],
+            [sys.executable, "-m", module, str(self.database), *self._device],
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
@@ -91,11 +92,10 @@ class Nowhere:
         pass
 
 
-async def serve(database: Path, port: int) -> None:
-    device = {"id": "PLC1", "driver": "modbus", "link": f"tcp://127.0.0.1:{port}"}
-    config = DeviceConfig.model_validate(
-        {**device, "station": "OP10", "timeout_ms": 300, "mailbox": MAILBOX}
-    )
+async def serve(database: Path, driver_name: str, link: str) -> None:
+    device = {"id": "PLC1", "driver": driver_name, "link": link, "station": "OP10"}
+    own = {"timeout_ms": 300} if driver_name == "modbus" else {}
+    config = DeviceConfig.model_validate({**device, **own, "mailbox": MAILBOX})
     with Trace.open(database, site="TEST") as trace:
         driver = Drivers([StationConfig(id="OP10", path="A")], trace).make(config)
         print("serving", flush=True)
@@ -103,4 +103,4 @@ async def serve(database: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))

@@ -16,7 +16,7 @@ from tests.support.project import ROOT
 from tests.support.waiting import eventually
 from tracenode.drivers.simulator.memory import RegisterServer
 
-__all__ = ["SOURCES", "Answered", "Station", "station"]
+__all__ = ["SOURCES", "Answered", "Station", "linked_station", "station"]
 
 BLOCKS: Final = ("TraceTypes", "F_TraceCrc", "FB_TraceHandshake", "FB_TraceLink")
 PROGRAMS: Final = ("PRG_TraceStation", "PRG_TraceStationLink")
@@ -146,3 +146,77 @@ async def station() -> AsyncIterator[tuple[Station, RegisterServer]]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+@asynccontextmanager
+async def linked_station(port: int) -> AsyncIterator[Station]:
+    """A station in server mode: FB_TraceLink says what its Modbus client does."""
+    made = Station("PRG_TraceStationLink")
+    client = _Client(port)
+
+    async def run() -> None:
+        moving: asyncio.Task[bool] | None = None
+        while True:
+            made.v["READY"] = made.v["FAILED"] = False
+            if moving is not None and moving.done():
+                made.v["READY" if moving.result() else "FAILED"] = True
+            made.cycle()
+            if moving is not None and moving.done():
+                moving = None
+            if moving is None and made.v["LINK"]["EXECUTE"]:
+                moving = asyncio.create_task(client.move(made.v))
+            await asyncio.sleep(CYCLE_S)
+
+    task = asyncio.create_task(run())
+    try:
+        yield made
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        client.close()
+
+
+class _Client:
+    """A controller's Modbus client: one telegram at a time, connects by itself."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None
+
+    async def move(self, variables: dict[str, Any]) -> bool:
+        """Do what FB_TraceLink asks for; False where that failed."""
+        link = variables["LINK"]
+        offset, count = link["OFFSET"], link["COUNT"]
+        try:
+            async with asyncio.timeout(1):
+                if link["WRITE"]:
+                    words = variables["AREAA"][offset : offset + count]
+                    payload = struct.pack(f">{count}H", *words)
+                    await self._ask(struct.pack(">BHHB", 16, offset, count, 2 * count) + payload)
+                else:
+                    said = await self._ask(struct.pack(">BHH", 3, BASE_B + offset, count))
+                    variables["AREAB"][offset : offset + count] = struct.unpack(
+                        f">{count}H", said[2:]
+                    )
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
+            self.close()
+            await asyncio.sleep(0.05)
+            return False
+        return True
+
+    async def _ask(self, pdu: bytes) -> bytes:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._streams
+        writer.write(struct.pack(">HHHB", 1, 0, len(pdu) + 1, 1) + pdu)
+        header = await reader.readexactly(7)
+        answer = await reader.readexactly(struct.unpack_from(">H", header, 4)[0] - 1)
+        if answer[0] != pdu[0]:
+            raise ValueError(f"exception {answer[1]}")
+        return answer

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.support.libmodbus import executable
 
-__all__ = ["CPlc", "PlcAnswer", "handshake_plc"]
+__all__ = ["CPlc", "PlcAnswer", "handshake_client", "handshake_plc"]
 
 ANSWER_TIMEOUT = 20.0
 
@@ -74,18 +74,34 @@ async def handshake_plc(
     station: int = 10, boot: int = 7, n: int = 2, flags: str = "-"
 ) -> AsyncIterator[CPlc]:
     """A controller's process with area A at 0 and area B at 200 (n up to 18)."""
+    async with _spoken_to("handshake_plc", station, boot, n, flags) as (plc, said):
+        plc.port = int(said)
+        yield plc
+
+
+@asynccontextmanager
+async def handshake_client(
+    port: int, unit: int = 1, station: int = 10, boot: int = 7
+) -> AsyncIterator[CPlc]:
+    """The process of a controller that writes into the registers of a server: area A at 0, area B
+    at 200, two measurements."""
+    async with _spoken_to("handshake_client", port, unit, station, boot, 2, 200) as (plc, _):
+        yield plc
+
+
+@asynccontextmanager
+async def _spoken_to(name: str, *arguments: object) -> AsyncIterator[tuple[CPlc, str]]:
     process = await asyncio.create_subprocess_exec(
-        str(executable("handshake_plc")),
-        *map(str, (station, boot, n, flags)),
+        str(executable(name)),
+        *map(str, arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
     try:
         plc = CPlc(process)
         ready = await plc.line()
-        assert ready.startswith("ready "), ready
-        plc.port = int(ready.split()[1])
-        yield plc
+        assert ready.startswith("ready"), ready
+        yield plc, ready.removeprefix("ready").strip()
     finally:
         if process.returncode is None:
             process.kill()

@@ -77,11 +77,25 @@ def _opcua(drivers: Drivers) -> dict[str, Make]:
     return {"opcua": lambda config, at: configured_opcua(config, folder, stations, booker, at)}
 
 
+def _modbus_server(drivers: Drivers) -> dict[str, Make]:
+    from tracenode.drivers.mailbox.configured_listener import configured_listener
+    from tracenode.drivers.modbus.listener import Listeners
+
+    listeners, stations, booker = Listeners(), drivers.stations, drivers.booker
+    return {
+        "modbus-server": lambda config, at: configured_listener(
+            config, listeners, stations, booker, at
+        )
+    }
+
+
 BUILT_IN: Final[dict[str, Callable[[Drivers], dict[str, Make]]]] = {
     "modbus": _modbus,
+    "modbus-server": _modbus_server,
     "mqtt": _mqtt,
     "opcua": _opcua,
     "rfid": _readers,
+    "scale": _readers,
     "scanner": _readers,
 }
 """Name -> what makes it and its relatives; imported when a device asks for it."""
@@ -99,7 +113,6 @@ def installed_drivers() -> Sequence[str]:
 
 class Drivers:
     """Makes the drivers of one server. `stations` and `booker` are for the register mailboxes;
-    "scale": _readers,
     without a booker (a check of the configuration) they are checked and not served. Files that a
     device names are relative to `folder`, that of the configuration."""
 

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager, suppress
 
 from tests.drivers.mailbox.conftest import STATION, Plant
 from tests.support.handshake_plc import CPlc
+from tests.support.waiting import eventually
 from tracenode.drivers.registry import Drivers
 from tracenode.drivers.supervisor import Supervisor, Timing
 from tracenode.models.config import DeviceConfig
 from tracenode.models.readings import DeviceState, Reading, Scan
 
-__all__ = ["BASE_B", "Readings", "Server", "server"]
+__all__ = ["BASE_B", "Readings", "Server", "listening", "server"]
 
 HEARTBEAT, BASE_B = 5, 200
 
@@ -42,6 +43,18 @@ class Server:
 
 
 @asynccontextmanager
+async def listening(plant: Plant, port: int, **keys: object) -> AsyncIterator[Server]:
+    """Serve a controller that writes into registers of ours."""
+    mailbox = {"station_number": 10, "base_b": BASE_B, "measurements": 2}
+    table = {"id": "PLC1", "driver": "modbus-server", "link": f"listen://127.0.0.1:{port}"}
+    config = DeviceConfig.model_validate({**table, "station": "OP10", "mailbox": mailbox, **keys})
+    async with _supervised(plant, config) as running:
+        supervisor, early = running.supervisor, (DeviceState.Stopped, DeviceState.Connecting)
+        await eventually(lambda: supervisor.status("PLC1").state not in early)
+        yield running
+
+
+@asynccontextmanager
 async def server(
     plant: Plant,
     plc: CPlc | None = None,
@@ -64,6 +77,12 @@ async def server(
             "mailbox": options,
         }
     )
+    async with _supervised(plant, config) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _supervised(plant: Plant, config: DeviceConfig) -> AsyncIterator[Server]:
     driver = Drivers([STATION], plant).make(config)
     sink = Readings()
     timing = Timing(first_delay=0.05, longest_delay=0.2, health_period=0.05)

@@ -72,11 +72,13 @@ def test_check_of_the_configuration_serves_no_mailbox() -> None:
 
 
 def test_sample_of_the_documentation_is_valid() -> None:
-    (sample,) = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
-    config = parse_config(sample, "docs/handshake.md")
-    drivers = Drivers(config.stations, NothingBooked())
-    assert isinstance(drivers.make(config.devices[0]), MailboxDevice)
-    assert config.stations[0].positions == {1: "left", 2: "right"}
+    samples = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert len(samples) == 2
+    configs = [parse_config(sample, "docs/handshake.md") for sample in samples]
+    for config in configs:
+        drivers = Drivers(config.stations, NothingBooked())
+        assert isinstance(drivers.make(config.devices[0]), MailboxDevice)
+    assert configs[0].stations[0].positions == {1: "left", 2: "right"}
 
 
 def test_every_key_is_documented() -> None:

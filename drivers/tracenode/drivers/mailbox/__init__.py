@@ -8,5 +8,7 @@
 - `station`     a controller's registers served by it, between its `neighbours`
 - `frozen`      its readings while its heartbeat stands still; no I/O
 - `registers`   the controller's memory over a guarded Modbus link
+- `local`       registers of ours, which the controller writes (server mode)
 - `device`      a device with a mailbox; `configured` makes a Modbus one from its `options`
+- `configured_listener`  the same in server mode
 """

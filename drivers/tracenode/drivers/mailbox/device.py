@@ -96,5 +96,5 @@ class MailboxDevice:
                 self._fault = str(error)
             if self._mailbox.stats.answered > answered:
                 pause = FIRST_PAUSE_S
-            await asyncio.sleep(pause)
+            await self._mailbox.pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)

@@ -1,4 +1,5 @@
-"""One station's handshake in client mode: the server polls the controller's registers.
+"""One station's handshake over registers: the controller's, which the server polls (client mode),
+or the server's, which the controller writes (server mode).
 
 Waits for a sequence, reads, has it served by the `exchange`, answers. It speaks to a `Memory` of
 registers.
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,8 +71,11 @@ class StationMailbox:
         *,
         device: str = "",
         poll_ms: int = 30,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        """`pause` waits between two looks, so many seconds at most."""
+        self.pause = pause
         self._station, self._number, self._layout = station, number, layout
         self._memory, self._booker = memory, booker
         self._exchange = Exchange(station.id, f"mailbox:{station.id}", booker, self, device=device)
@@ -169,7 +173,7 @@ class StationMailbox:
                 self._answered, self._torn, self._more = None, None, False
             elif self._answered is None or self._answered[1] != number:
                 await self._serve()
-            await asyncio.sleep(min(DRAIN_S, self._poll_s) if self._more else self._poll_s)
+            await self.pause(min(DRAIN_S, self._poll_s) if self._more else self._poll_s)
 
     async def _serve(self) -> None:
         words = await self._read_settled()
