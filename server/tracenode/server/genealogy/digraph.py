@@ -43,11 +43,16 @@ def digraph(answer: GenealogyAnswer | PathAnswer) -> nx.DiGraph[str]:
     )
     for item in nodes:
         outputs[item], inputs[item] = {}, {}
+    several: dict[tuple[str, str], list[Edge]] = {}
     for edge in answer.edges:
-        outputs[edge.input].setdefault(edge.output, []).append(edge)
-    for input_, records in outputs.items():
-        for output, edges in records.items():
-            records[output] = inputs[output][input_] = attributes(edges)
+        into = inputs[edge.output]
+        if edge.input in into:
+            ends = (edge.input, edge.output)
+            several.setdefault(ends, [*into[edge.input]["records"]]).append(edge)
+        else:
+            outputs[edge.input][edge.output] = into[edge.input] = _alone(edge)
+    for (input_, output), records in several.items():
+        inputs[output][input_].update(attributes(records))
     return graph
 
 
@@ -65,26 +70,29 @@ def _described(node: Node) -> dict[str, Any]:
 
 def attributes(edges: Sequence[Edge]) -> dict[str, Any]:
     """Return the attributes of the edge that stands for all records between two items."""
-    first = edges[0]
-    quality, quantity = first.quality, first.quantity
-    begin, end = first.valid_from, first.valid_to
+    data = _alone(edges[0])
     if len(edges) > 1:
-        quality = max((edge.quality for edge in edges), key=_SURE.index)
-        quantity = _sum([edge.quantity for edge in edges])
-        begin = min(edge.valid_from for edge in edges)
         ends = [edge.valid_to for edge in edges]
         closed = [end for end in ends if end is not None]
-        end = max(closed) if len(closed) == len(ends) else None
+        data["quality"] = max((edge.quality for edge in edges), key=_SURE.index)
+        data["quantity"] = _sum([edge.quantity for edge in edges])
+        data["valid_from"] = min(edge.valid_from for edge in edges)
+        data["valid_to"] = max(closed) if len(closed) == len(ends) else None
+        data["records"] = tuple(edges)
+    return data
+
+
+def _alone(edge: Edge) -> dict[str, Any]:
     return {
-        "relation": first.relation,
-        "quality": quality,
-        "quantity": quantity,
-        "position": first.position,
-        "station": first.station,
-        "valid_from": begin,
-        "valid_to": end,
-        "record": first.record,
-        "records": tuple(edges),
+        "relation": edge.relation,
+        "quality": edge.quality,
+        "quantity": edge.quantity,
+        "position": edge.position,
+        "station": edge.station,
+        "valid_from": edge.valid_from,
+        "valid_to": edge.valid_to,
+        "record": edge.record,
+        "records": (edge,),
     }
 
 

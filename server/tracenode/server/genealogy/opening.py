@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from tracenode.models.answers import Question
 from tracenode.server.genealogy.edges.contents import Kind
 from tracenode.server.genealogy.moment import HEAD, Moment, latest, moment_of
-from tracenode.server.store.reading.known import IDENTIFIED, number_of, parts_of
+from tracenode.server.store.reading.known import IDENTIFIED, TYPED, number_of, parts_of
 from tracenode.server.store.reading.resolve import parsed
 from tracenode.server.store.reading.snapshot import Reading
 from tracenode.server.store.schema import INF
@@ -15,8 +15,9 @@ from tracenode.server.store.schema import INF
 __all__ = ["Opened", "opened"]
 
 _OPENED: Final = f"""
-SELECT h.head, h.hash, h.mounts, r.id, r.cls, r.state_of, r.code FROM ({HEAD}) h LEFT JOIN (
-  SELECT i.id AS id, t.cls AS cls, i.state_of AS state_of, t.code AS code {IDENTIFIED}) r"""
+SELECT h.head, h.hash, h.mounts, i.id, t.cls, i.state_of, t.code
+FROM ({HEAD}) h LEFT JOIN type t ON {TYPED} LEFT JOIN item i ON {IDENTIFIED}"""
+"""Two joins, since SQLite would make a table of a join on the right of one."""
 
 
 class Opened(NamedTuple):

@@ -84,7 +84,7 @@ _Sum = tuple[int | None, int, int, int, int]
 class Inputs:
     """How much some edges are, beside all that went into their outputs: by the edges of `span`, or,
     where the `facts` of all their items are given, by the edges themselves, which are all then; the
-    `units` of measure in them may be given too.
+    `units` of measure in them and the receipts of their lots may be given too.
 
     Amounts repeat: what a lot went into mostly got as much of it as others did. So what is equal is
     worked out once.
@@ -99,6 +99,7 @@ class Inputs:
         *,
         facts: Mapping[int, Fact] | None = None,
         units: Mapping[int, tuple[int, str]] | None = None,
+        came: Mapping[int, str | None] | None = None,
     ) -> None:
         measured = {
             link.dst for link in links if link.qty is not None or link.rel & 15 == _IDENTITY
@@ -110,7 +111,9 @@ class Inputs:
             lots = self._read(reading, measured, moment, span)
         else:
             lots = self._add_up(links, measured, facts)
-        self._add(receipts(reading, lots, moment))
+        if came is None:
+            came = receipts(reading, lots, moment)
+        self._add({lot: came[lot] for lot in lots if lot in came})
         self._told = {total: total.told() for total in set(self._totals.values())}
         self._portions: dict[tuple[int | None, int | None, int, _Total | None], Decimal | None] = {}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tracenode.models.answers import GenealogyAnswer, Ingredients, WhereUsed
 from tracenode.models.errors import MalformedRequest
 from tracenode.models.genealogy import Direction, EdgeQuality
+from tracenode.models.items import ItemKind
 from tracenode.server.genealogy.amounts.shares import portions, shares
 from tracenode.server.genealogy.amounts.totals import Inputs
 from tracenode.server.genealogy.edges.closure import Link
@@ -15,7 +16,7 @@ from tracenode.server.genealogy.edges.contents import origin_of
 from tracenode.server.genealogy.edges.search import search
 from tracenode.server.genealogy.edges.walk import Walked
 from tracenode.server.genealogy.items.ends import Outcome, leaves
-from tracenode.server.genealogy.items.facts import Fact, facts_of, received
+from tracenode.server.genealogy.items.facts import Fact, facts_of, receipts
 from tracenode.server.genealogy.items.holds import held
 from tracenode.server.genealogy.items.placeholders import unidentified
 from tracenode.server.genealogy.items.rendering import edges_of, names_of, nodes_of, place_of
@@ -36,9 +37,17 @@ def ingredients(reading: Reading, question: Ingredients) -> GenealogyAnswer:
     walked = search(reading, origin, moment, span, question, up=True)
     facts = facts_of(reading, walked.depth, moment)
     ends = leaves(walked, facts)
-    frontier = set(ends) - received(reading, ends, moment) | walked.cut
+    lots = [item for item in walked.depth if facts[item].kind is ItemKind.Lot]
+    came = receipts(reading, list({*ends, *lots}), moment)
     return _answer(
-        reading, moment, span, walked, facts, direction=Direction.Ingredients, frontier=frontier
+        reading,
+        moment,
+        span,
+        walked,
+        facts,
+        direction=Direction.Ingredients,
+        frontier=set(ends).difference(came) | walked.cut,
+        came=came,
     )
 
 
@@ -92,6 +101,7 @@ def _answer(
     *,
     direction: Direction,
     frontier: set[int],
+    came: Mapping[int, str | None] | None = None,
     outcome: Outcome | None = None,
 ) -> GenealogyAnswer:
     order = sorted(walked.depth, key=place_of(facts, walked.depth))
@@ -110,7 +120,7 @@ def _answer(
     )
     names = names_of(reading, links)
     known = facts if walked.whole else None
-    inputs = Inputs(reading, links, moment, span, facts=known, units=names.units)
+    inputs = Inputs(reading, links, moment, span, facts=known, units=names.units, came=came)
     return GenealogyAnswer(
         root=facts[walked.root].public,
         direction=direction,

@@ -18,17 +18,17 @@ from tracenode.server.store.reading.resolve import (
 from tracenode.server.store.reading.scanned import meaning_of
 from tracenode.server.store.schema import INF
 
-__all__ = ["IDENTIFIED", "number_of", "number_of_id", "parts_of"]
+__all__ = ["IDENTIFIED", "TYPED", "number_of", "number_of_id", "parts_of"]
 
 _KNOWN: Final = """
 (EXISTS(SELECT 1 FROM life f WHERE f.item=i.id AND f.kf<=:k)
   OR EXISTS(SELECT 1 FROM life_was f WHERE f.item=i.id AND f.kf<=:k AND f.kt>:k))"""
+TYPED: Final = "t.scheme=:scheme AND t.code=:part"
 IDENTIFIED: Final = f"""
-FROM type t CROSS JOIN item i WHERE t.scheme=:scheme AND t.code=:part
-  AND i.text=:text AND i.type=t.id AND i.gen=:gen AND i.state_of IS NULL AND {_KNOWN}"""
-"""What follows SELECT for the item `i` of type `t` with the `parts_of` an identity, as known at
-journal position `:k`. There is one at most."""
-_BY_IDENTITY: Final = f"SELECT i.id {IDENTIFIED}"
+i.text=:text AND i.type=t.id AND i.gen=:gen AND i.state_of IS NULL AND {_KNOWN}"""
+"""The conditions that `TYPED` type `t` and item `i` are those with the `parts_of` an identity, as
+known at journal position `:k`. There is one at most."""
+_BY_IDENTITY: Final = f"SELECT i.id FROM type t CROSS JOIN item i WHERE {TYPED} AND {IDENTIFIED}"
 _BY_CONTENT: Final = """
 SELECT s.id FROM type t CROSS JOIN item i CROSS JOIN item s
 WHERE t.scheme=:scheme AND t.code=:part AND i.text=:text AND i.type=t.id AND i.gen=:gen
@@ -107,7 +107,7 @@ def number_of(
 
 
 def parts_of(identity: Identity) -> dict[str, str | int]:
-    """Return the parameters of `IDENTIFIED`, without the position."""
+    """Return the parameters of `TYPED` and `IDENTIFIED`, without the position."""
     return {
         "scheme": identity.scheme,
         "part": identity.part,
