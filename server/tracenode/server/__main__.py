@@ -17,6 +17,7 @@ COMMANDS = {
     "consumers": "consuming:consumers",
     "coverage": "analyses:coverage",
     "demo": "demo:demo",
+    "export-epcis": "exporting:epcis",
     "export-nodeset": "keeping:export_nodeset",
     "export-points": "points:export_points",
     "find": "finding:find",

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tracenode.models.answers import canonical
 from tracenode.models.errors import StoreError
-from tracenode.models.events import Start, TraceEvent
+from tracenode.models.events import Report, Start, TraceEvent
+from tracenode.models.questions import question_fields
 from tracenode.models.receipts import Receipt, Record, Requester
+from tracenode.models.status import TraceStatus
 from tracenode.server.answering.desk import PATIENCE_S, QUEUE, Desk
 from tracenode.server.answering.here import Here
 from tracenode.server.answering.jobs import (
     FetchPage,
+    MakeReport,
     RecallByPages,
     Recalled,
     ReleaseRecall,
@@ -251,6 +254,26 @@ class Trace:
             lambda connection: issued(connection, question, name, now)
         )
         return answer, self.record_now(report, requester)
+
+    async def issue_report(
+        self, question: Asked, name: str, requester: Requester, request_id: str = ""
+    ) -> tuple[Report, Receipt]:
+        """As `issue`, for whoever asks for the answer later: by the question of the report, as
+        known at its `known`. Under a request id that was answered, the report of then is returned.
+        """
+        asked = {"name": name, "question": question_fields(question)}
+        now = journal.from_microseconds(self._writer.now())
+        report: Report = await self._desk.ask(MakeReport(question, name, now))
+        digest = requests.payload_digest(report.type, asked)
+        receipt = await self._writer.record(Request(report, requester, request_id, "", digest))
+        if receipt.status is TraceStatus.OkReplayed:
+            told = await self.store.readers.run(
+                lambda connection: journal.entry_at(connection, receipt.position)
+            )
+            booked = None if told is None else journal.record_of(told).event
+            assert isinstance(booked, Report), "answered as a report before"
+            report = booked
+        return report, receipt
 
     async def reports(self, *, stale_too: bool = False) -> list[IssuedReport]:
         """Return the issued reports that stand, the oldest first; with `stale_too` all."""

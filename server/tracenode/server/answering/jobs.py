@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from tracenode.models.answers import Asked, RecallAnswer, RecallScope, canonical
+from tracenode.models.events import Report
 from tracenode.server.answering.held import HeldRecalls, Page
 from tracenode.server.store.reading.reports import IssuedReport
 from tracenode.server.store.reading.snapshot import Connection
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FetchPage",
     "Job",
+    "MakeReport",
     "Order",
     "RecallByPages",
     "Recalled",
@@ -102,6 +105,20 @@ class RecallByPages:
         )
         name = held.hold(hits) if len(hits) > self.page else ""
         return Recalled(head, len(hits), len(frontier), name)
+
+
+@dataclass(frozen=True, slots=True)
+class MakeReport:
+    """The report of a question that is asked now, to be booked."""
+
+    question: Asked
+    name: str
+    now: datetime
+
+    def done(self, connection: Connection, held: HeldRecalls, over: threading.Event) -> Report:
+        from tracenode.server.genealogy.answers.issued import issued
+
+        return issued(connection, self.question, self.name, self.now)[1]
 
 
 @dataclass(frozen=True, slots=True)

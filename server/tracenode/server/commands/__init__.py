@@ -3,6 +3,7 @@
 - `common`       the group, exit codes, errors, printing
 - `asking`       ingredients, where-used, history, recall
 - `finding`      find
+- `exporting`    export-epcis
 - `recall_list`  a recall as a CSV file
 - `drill`        recall-drill
 - `reporting`    report issue, report list, report check

@@ -17,12 +17,14 @@ from tracenode.server.opcua.surface.methods.booking import BOUNDS
 from tracenode.server.opcua.surface.methods.consuming import ConsumerMethods
 from tracenode.server.opcua.surface.methods.contents import ContentMethods
 from tracenode.server.opcua.surface.methods.desk import StationDesk
+from tracenode.server.opcua.surface.methods.exporting import ExportMethods
 from tracenode.server.opcua.surface.methods.limits import QUESTION_TIME
 from tracenode.server.opcua.surface.methods.logbook import LogMethods
 from tracenode.server.opcua.surface.methods.offices import QualityMethods, StockMethods
 from tracenode.server.opcua.surface.methods.operations import OperationMethods
 from tracenode.server.opcua.surface.methods.pinning import PinMethods
 from tracenode.server.opcua.surface.methods.queries import QUERY_BOUNDS, QueryMethods
+from tracenode.server.opcua.surface.methods.reporting import ReportMethods
 from tracenode.server.opcua.surface.methods.saying import JsonMethods
 from tracenode.server.opcua.surface.replay import Replays
 from tracenode.server.trace import Trace
@@ -68,8 +70,18 @@ def bind_methods(  # noqa: PLR0917
             time_limit=ANSWER_TIME,
         )
     gateway.bind_type(
+        model_id("TraceQualityType"),
+        ReportMethods(trace).handlers,
+        needs_request_id=True,
+        time_limit=QUERY_TIME,
+    )
+    gateway.bind_type(
         model_id("TraceQueryType"),
-        {**QueryMethods(trace).handlers, **JsonMethods(trace).handlers},
+        {
+            **QueryMethods(trace).handlers,
+            **JsonMethods(trace).handlers,
+            **ExportMethods(trace).handlers,
+        },
         bounds=QUERY_BOUNDS,
         time_limit=QUERY_TIME,
         question=True,

@@ -271,6 +271,7 @@ QUALITY_METHODS: Final = (
     "VoidRecord",
     "CorrectRecord",
     "MergePlaceholder",
+    "IssueReport",
 )
 LOG_MEMBERS: Final = (
     "ConsumerCount",
@@ -282,6 +283,7 @@ LOG_MEMBERS: Final = (
 )
 QUERY_METHODS: Final = (
     "FindItems",
+    "ExportEpcis",
     "CommonOrigins",
     "CommonCauses",
     "FetchPage",
