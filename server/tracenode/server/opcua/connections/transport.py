@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncua.common.utils import Buffer
@@ -27,6 +28,9 @@ QUEUED_BYTES: Final = 2 * 1024 * 1024
 """The same for their bytes; half of it to go on."""
 STALLED = 30.0
 """Seconds that a peer may leave its answers unread before it is cut off."""
+SLICE_S: Final = 0.002
+"""Seconds of requests of one connection, answered as they are taken in, between two turns of the
+event loop."""
 HEAD: Final = struct.Struct("<3scI")
 KINDS: Final = frozenset({b"HEL", b"OPN", b"MSG", b"CLO"})
 """What a client sends; asyncua takes what only servers send, too."""
@@ -121,6 +125,7 @@ class TraceProtocol(OPCUAProtocol):
             return
         data = self._buffer + data if self._buffer else data
         at, end = 0, len(data)
+        ends = time.perf_counter() + SLICE_S
         while end - at >= HEAD.size:
             kind, _, size = HEAD.unpack_from(data, at)
             if not self._sound(kind, size):
@@ -130,6 +135,9 @@ class TraceProtocol(OPCUAProtocol):
                 break
             if self._is_free() and self._lane is not None and self._lane.take(data, at, size):
                 at += size
+                if at < end and time.perf_counter() >= ends:
+                    self._go_on_later(data[at:])
+                    return
                 continue
             chunk = Buffer(data, at, size)
             try:
@@ -143,6 +151,18 @@ class TraceProtocol(OPCUAProtocol):
         self._buffer = data[at:]
         if self.messages.qsize() > QUEUED_HIGH or self._queued > QUEUED_BYTES:
             self.transport.pause_reading()
+
+    def _go_on_later(self, rest: bytes) -> None:
+        """Let others have their turn before the rest of what came; nothing more is read before."""
+        self._buffer = rest
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+            self.data_received(b"")
 
     def _is_free(self) -> bool:
         """True where nothing that came before waits, and the peer takes answers."""

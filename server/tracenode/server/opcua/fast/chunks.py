@@ -84,7 +84,7 @@ class Chunks:
         channel = self._channel
         keys = None if self._crypto is None else self._current()
         is_odd = self._crypto is not None and keys is None
-        if is_odd or len(body) > self._longest or len(body) > channel.answer_room:
+        if is_odd or len(body) > self._longest:
             whole: bytes = channel.message_to_binary(body, request_id=request)
             return whole
         sequence = channel._sequence_number + 1
@@ -103,9 +103,11 @@ class Chunks:
         self._policy, self._keys = policy, None
         secured = policy.Mode != ua.MessageSecurityMode.None_
         self._crypto = policy.symmetric_cryptography if secured else None
-        self._longest = MessageChunk.max_body_size(
-            policy.symmetric_cryptography, self._channel._limits.max_send_buffer
+        channel = self._channel
+        chunk = MessageChunk.max_body_size(
+            policy.symmetric_cryptography, channel._limits.max_send_buffer
         )
+        self._longest = min(chunk, channel.answer_room)
 
     def _current(self) -> Keys | None:
         """Return the keys of now: asyncua renews them."""
