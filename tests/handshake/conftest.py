@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.drivers.mailbox.conftest import plant
 from tests.support.server_process import ServerProcess
 from tracenode.models.events import Master, Receive, Register
 from tracenode.models.receipts import Requester
 from tracenode.server.trace import Trace
 
-__all__ = ["served_plc"]
+__all__ = ["plant", "served_plc"]
 
 MES = Requester("mes")
 STATION_TABLES = 'positions = { 1 = "left", 2 = "right" }'

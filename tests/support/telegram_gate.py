@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Telegram", "TelegramGate"]
+__all__ = ["HEADER", "Telegram", "TelegramGate", "frame"]
 
 HEADER = 7
 """Bytes before the function code: transaction, protocol, length, unit."""
@@ -73,13 +73,13 @@ class TelegramGate:
         there: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bool:
-        asked = await _frame(reader)
+        asked = await frame(reader)
         function, address, count = struct.unpack_from(">BHH", asked, HEADER)
         count = 1 if function == 6 else count
         if not await self._hook(Telegram(function, address, count, asked=True)):
             return False
         back.write(asked)
-        answer = await _frame(there)
+        answer = await frame(there)
         if not await self._hook(Telegram(function, address, count, asked=False)):
             return False
         writer.write(answer)
@@ -87,6 +87,7 @@ class TelegramGate:
         return True
 
 
-async def _frame(reader: asyncio.StreamReader) -> bytes:
+async def frame(reader: asyncio.StreamReader) -> bytes:
+    """Read one telegram."""
     header = await reader.readexactly(HEADER)
     return header + await reader.readexactly(struct.unpack_from(">H", header, 4)[0] - 1)

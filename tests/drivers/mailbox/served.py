@@ -61,6 +61,7 @@ async def server(
     *,
     port: int = 0,
     stale_after_s: float = 10.0,
+    timeout_ms: int = 500,
     **mailbox: object,
 ) -> AsyncIterator[Server]:
     port = port or (plc.port if plc else 0)
@@ -72,6 +73,7 @@ async def server(
             "link": f"tcp://127.0.0.1:{port}",
             "station": "OP10",
             "stale_after_s": stale_after_s,
+            "timeout_ms": timeout_ms,
             "points": {"Beats": {"at": f"hr:{HEARTBEAT}"}},
             "groups": {"fast": {"period_ms": 20}},
             "mailbox": options,

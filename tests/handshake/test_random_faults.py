@@ -1,0 +1,147 @@
+"""Conformance by chance: a controller on libmodbus, the driver and a real journal, and between them
+a link that delays, drops, corrupts, splits and cuts, while either side restarts.
+
+A failure names its seed. `TRACENODE_HANDSHAKE_SEED` begins with it again (what the machine's timing
+adds can't be replayed), `TRACENODE_HANDSHAKE_CYCLES` makes the run longer than half a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+
+import pytest
+
+from tests.drivers.mailbox.conftest import Plant
+from tests.drivers.mailbox.served import server
+from tests.support.controller import GO, REJECTED
+from tests.support.faulty_link import FaultyLink
+from tests.support.handshake_plc import CPlc, PlcAnswer, handshake_plc
+from tracenode.models.events import Consume, Gap, Receive, Register, Reject
+from tracenode.models.receipts import Requester
+from tracenode.models.status import TraceStatus
+
+pytestmark = pytest.mark.integration
+
+CYCLES = int(os.environ.get("TRACENODE_HANDSHAKE_CYCLES", "0"))
+SEED = int(os.environ.get("TRACENODE_HANDSHAKE_SEED", "0")) or random.SystemRandom().getrandbits(32)
+BOUND_S = 25.0
+"""Of a run without TRACENODE_HANDSHAKE_CYCLES."""
+FEWEST = 20
+RATE = 0.03
+REGISTER, CONSUME = 8, 14
+WAIT_S = 30.0
+
+
+class Line:
+    """The controller, the link and the server, and what was answered."""
+
+    def __init__(self, plant: Plant, plc: CPlc, link: FaultyLink, chance: random.Random) -> None:
+        self.plant, self.plc, self.link, self.chance = plant, plc, link, chance
+        self._server = AsyncExitStack()
+        self._boot = 7
+        self.answered: dict[int, tuple[str, str]] = {}
+        """Transaction -> type of the record and the item that it must be about."""
+        self.restarts: Counter[str] = Counter()
+
+    async def start(self) -> None:
+        serving = server(self.plant, port=self.link.port, timeout_ms=100)
+        await self._server.enter_async_context(serving)
+
+    async def stop(self) -> None:
+        await self._server.aclose()
+
+    async def book(self, cycle: int, code: int, serial: str) -> None:
+        """Ask until it is answered, whatever happens; a cycle that is disturbed is begun anew."""
+        ids = f"PUMP - {serial}" if code == REGISTER else f"{serial} L1 -"
+        ends = time.monotonic() + WAIT_S
+        answer: PlcAnswer | None = None
+        while answer is None:
+            assert time.monotonic() < ends, f"cycle {cycle} is not answered"
+            await self.plc.do(f"quick {code} 0 {cycle} {ids}")
+            anew = await self._disturb()
+            answer = None if anew else await self._wait(ends)
+            if answer is not None and answer.reason == TraceStatus.MalformedRequest:
+                assert answer.result == REJECTED and self.link.faults["corrupt"], answer
+                answer = None  # it was read wrong, and said so
+        assert answer.result == GO, (cycle, answer)
+        self._is_durable(answer.transaction)
+        kind = "register" if code == REGISTER else "consume"
+        self.answered[answer.transaction] = kind, serial
+
+    async def _wait(self, ends: float) -> PlcAnswer:
+        while True:
+            said = await self.plc.do("wait 1000")
+            if said.startswith("answer"):
+                return self.plc.answered(said)
+            assert time.monotonic() < ends, said
+
+    async def _disturb(self) -> bool:
+        """Restart one side now and then; True where the controller did, and asks again."""
+        drawn = self.chance.random()
+        if drawn > 0.12:
+            return False
+        await asyncio.sleep(self.chance.uniform(0, 0.06))
+        if drawn < 0.04:
+            self.restarts["controller"] += 1
+            self._boot = self._boot % 65535 + 1
+            await self.plc.do(f"boot {self._boot}")
+            return True
+        if drawn < 0.09:
+            self.restarts["server"] += 1
+            await self.stop()
+            await self.start()
+        else:
+            self.restarts["journal"] += 1
+            self.plant.down = True
+            await asyncio.sleep(self.chance.uniform(0, 0.1))
+            self.plant.down = False
+        return False
+
+    def _is_durable(self, transaction: int) -> None:
+        """Another connection sees what is acknowledged."""
+        with closing(sqlite3.connect(self.plant.trace.store.path)) as journal:
+            found = journal.execute("SELECT 1 FROM journal WHERE seq=?", (transaction,)).fetchone()
+        assert found, f"acknowledged record {transaction} is not in the journal"
+
+
+@asynccontextmanager
+async def line(plant: Plant, chance: random.Random) -> AsyncIterator[Line]:
+    await plant.trace.record(Receive(item="L1", material="SEAL"), Requester("mes"))
+    async with handshake_plc() as plc, FaultyLink(plc.port, chance, RATE) as link:
+        made = Line(plant, plc, link, chance)
+        await made.start()
+        try:
+            yield made
+        finally:
+            await made.stop()
+
+
+async def test_each_request_has_one_effect_whatever_happens(plant: Plant) -> None:
+    print(f"TRACENODE_HANDSHAKE_SEED={SEED}")
+    ends, done = time.monotonic() + BOUND_S, 0
+    async with line(plant, random.Random(SEED)) as running:
+        while done < CYCLES if CYCLES else time.monotonic() < ends:
+            done += 1
+            serial, cycle = f"S{done:06d}", done % 65535 + 1
+            await running.book(cycle, REGISTER, serial)
+            await running.book(cycle, CONSUME, serial)
+    print(f"{done} cycles; {dict(running.link.faults)}; restarts {dict(running.restarts)}")
+    records = await plant.records()
+    effects = {
+        record.position: (record.event.type, record.item.rpartition(":")[2])
+        for record in records
+        if isinstance(record.event, Register | Consume) and record.requester == "mailbox:OP10"
+    }
+    assert effects == running.answered, "an effect twice, a phantom, or a wrong answer"
+    assert len(effects) == 2 * done
+    assert not [record for record in records if isinstance(record.event, Gap)]
+    rejects = [record for record in records if isinstance(record.event, Reject)]
+    assert len(rejects) <= running.link.faults["corrupt"]
+    assert done >= FEWEST and len(running.link.faults) == 6 and running.restarts
