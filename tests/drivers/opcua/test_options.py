@@ -36,7 +36,7 @@ def test_sound_keys_make_a_driver_with_its_points_and_plan() -> None:
     driver = Drivers().make(DeviceConfig.model_validate(table))
     (point,) = driver.points
     assert (point.name, point.type, point.unit, point.high) == ("Force", PointType.Double, "NEW", 5)
-    assert "opc.tcp://192.0.2.10:4840/x, None: 1 nodes" in list(driver.read_plan())  # type: ignore[attr-defined]
+    assert "opc.tcp://192.0.2.10:4840/x, security None, nodes: 1" in list(driver.read_plan())  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracenode.drivers.clock import Clock
+from tracenode.drivers.link.hints import words
+from tracenode.drivers.modbus.tls import tls_words
 from tracenode.drivers.mqtt.options import MqttOptions
 from tracenode.models.device_errors import DeviceException, LinkLost
 from tracenode.models.errors import BadSetting
@@ -99,9 +102,12 @@ class Connection:
                 await asyncio.shield(opening)
                 client.loop_start()
                 return await self._greeted
-        except OSError as error:  # a time-out is one too
-            words = error.strerror or str(error) or f"no answer within {CONNECT_TIMEOUT:g} s"
-            raise LinkLost(self.name, words) from error
+        except TimeoutError as error:
+            raise LinkLost(self.name, f"no answer within {CONNECT_TIMEOUT:g} s") from error
+        except ssl.SSLError as error:
+            raise LinkLost(self.name, tls_words(error)) from error
+        except OSError as error:
+            raise LinkLost(self.name, words(error)) from error
 
     async def close(self) -> None:
         """Take leave and close the socket; what is not acknowledged the broker keeps."""
@@ -206,8 +212,8 @@ class Connection:
             async with asyncio.timeout(SUBSCRIBE_TIMEOUT):
                 codes = await granted
         except TimeoutError as error:
-            words = f"no answer to a subscription within {SUBSCRIBE_TIMEOUT:g} s"
-            raise LinkLost(self.name, words) from error
+            late = f"no answer to a subscription within {SUBSCRIBE_TIMEOUT:g} s"
+            raise LinkLost(self.name, late) from error
         for topic, code in zip(topics, codes, strict=False):
             if code >= REFUSED:
                 raise DeviceException(self.name, code, f"the broker refuses {topic}")

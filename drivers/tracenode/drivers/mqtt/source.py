@@ -91,7 +91,7 @@ class MqttSource:
         yield f"{self._address[0]}:{self._address[1]}, MQTT {options.version}: {options.client_id}"
         for scan in options.scans:
             yield f"scans of {scan.topic}, acknowledged when recorded"
-        yield f"{len(self._points)} points of {len(options.state_topics)} topics"
+        yield f"points: {len(self._points)}, of {len(options.state_topics)} topics"
 
     async def __aenter__(self) -> Self:
         options = self.options
@@ -163,7 +163,6 @@ class MqttSource:
             message.topic, message.payload, message.retained, message.at, monotonic
         )
         if readings:
-            self._stats.telegrams += 1
             self._stats.last_good = now
             sink.readings(readings)
 

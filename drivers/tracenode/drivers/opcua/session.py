@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from tracenode.drivers.link.hints import words
 from tracenode.drivers.opcua.options import OpcUaOptions
 from tracenode.models.device_errors import DeviceException, LinkLost, NoAnswer
 from tracenode.models.errors import BadSetting
@@ -162,8 +163,8 @@ class Session:
         client.uaclient.set_security(client.security_policy)
 
     async def _on_lost(self, error: Exception) -> None:
-        words = str(error) or "the server does not answer"
-        self._end("the connection is gone" if isinstance(error, ConnectionError) else words)
+        gone = isinstance(error, ConnectionError)
+        self._end("the connection is gone" if gone else "the server does not answer")
 
     def _end(self, why: str) -> None:
         if not self._lost.done():
@@ -242,8 +243,8 @@ class Session:
             async with asyncio.timeout(self._silence):
                 result = await self._inbox.get()
         except TimeoutError as error:
-            words = f"nothing published for {self._silence:g} s"
-            raise LinkLost(self._endpoint, words) from error
+            silence = f"nothing published for {self._silence:g} s"
+            raise LinkLost(self._endpoint, silence) from error
         message: ua.NotificationMessage = result.NotificationMessage
         return message
 
@@ -255,7 +256,7 @@ class Session:
         except TimeoutError as error:
             raise NoAnswer(self._device, self._within) from error
         except OSError as error:
-            raise LinkLost(self._endpoint, error.strerror or str(error)) from error
+            raise LinkLost(self._endpoint, words(error)) from error
         except UaStatusCodeError as error:
             name = ua.StatusCode(error.code).name
             if error.code in _LOST:

@@ -77,7 +77,7 @@ class OpcUaSource:
 
     def read_plan(self) -> Iterable[str]:
         options = self.options
-        yield f"{self._endpoint}, {options.security}: {len(self._points)} nodes"
+        yield f"{self._endpoint}, security {options.security}, nodes: {len(self._points)}"
         yield f"one subscription, published every {options.publishing_ms} ms"
         if (box := options.mailbox) is not None:
             yield f"mailbox: {box.area_a} read every {box.poll_ms} ms, answers in {box.area_b}"
@@ -159,7 +159,6 @@ class OpcUaSource:
         expected: int | None = None
         while True:
             message = await session.notification()
-            self._stats.telegrams += 1
             for part in message.NotificationData or ():
                 if isinstance(part, ua.StatusChangeNotification):
                     raise LinkLost(self._endpoint, f"subscription ended: {part.Status.name}")
