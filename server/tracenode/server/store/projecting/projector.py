@@ -130,10 +130,10 @@ def _book(connection: sqlite3.Connection, fact: Fact) -> list[Row]:
         else:
             for step in moves(public, event, fact.hold):
                 tail.append(connection, standing, step, fact, numbers)
-        orders.follow(connection, fact, standing, counted)
         if fact.at > last:
             connection.execute("UPDATE item SET last=? WHERE id=?", (fact.at, number))
             standing.last = fact.at
+        orders.follow(connection, fact, standing, counted)
     mounts.mount(connection, fact)
     return changed
 
