@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.store.plant import Plant, instant
+from tests.store.plant import Plant, instant, misremembered
 from tracenode.models.events import parse_event
 from tracenode.models.items import ItemState
 from tracenode.models.status import TraceStatus
@@ -54,6 +54,12 @@ def test_S16_the_new_part_of_an_exchange_may_be_unknown(plant: Plant) -> None:
     plant.ok("assemble", parent="C1", part="M1")
     plant.ok("replace", parent="C1", old_part="M1", new_part="X", station="OP10")
     assert parent(plant, "C1") == {"X"}
+
+
+def test_an_item_that_was_computed_again_is_remembered_as_its_tables_have_it(plant: Plant) -> None:
+    plant.ok("consume", item="C1", lot="X", station="OP10")
+    plant.ok("identify", placeholder="X", item="L1")
+    assert not misremembered(plant.connection)
 
 
 def test_S16_the_same_text_again_is_the_same_placeholder(plant: Plant) -> None:
