@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import socket
 import struct
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -20,7 +21,7 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import uatcp_to_binary
 
 from benchmarks._fuzz_changes import changed, framed
-from benchmarks._fuzz_requests import Spoken, creating, discovery, probe, spoken
+from benchmarks._fuzz_requests import SESSION_MS, Spoken, creating, discovery, probe, spoken
 from benchmarks._ua_client import HELLO, OPEN, Keys, Refused, Wire
 from benchmarks._ua_requests import create_items, create_subscription
 
@@ -54,9 +55,10 @@ _LEFT: Final = {
 
 
 class Half(Wire):
-    """A connection that stops its handshake at a stage."""
+    """A connection that stops its handshake at a stage. What is left of it ends soon: a connection
+    that is broken leaves its session for that long, and the server has room for some."""
 
-    session_ms = 5_000
+    session_ms = SESSION_MS
 
     def __init__(self, endpoint: str, keys: Keys | None, stage: Stage, source: str) -> None:
         self.stage = stage
@@ -169,16 +171,28 @@ class Lane:
             self._drop(stage)
 
     def _connected(self, stage: Stage) -> tuple[Half, list[Spoken]]:
-        wire = Half(self.endpoint, self.keys, stage, "")
+        wire = self._with_room(stage)
         requests: list[Spoken] = [*discovery(), *creating()]
         if stage == Stage.Session:
-            created = wire.ask(create_subscription(100.0)).Parameters.SubscriptionId
+            created = wire.ask(_subscription()).Parameters.SubscriptionId
             items = wire.ask(create_items(created, 1)).Results
             requests = spoken(created, items[0].MonitoredItemId or 1)
         if not self._others:
             self._others = [wire.body(request) for _, request in spoken(1, 1)]
         found = self._kept[stage] = wire, requests
         return found
+
+    def _with_room(self, stage: Stage) -> Half:
+        """Connect. Sessions whose connections were broken end by their time: a server that is full
+        of them must have room again soon."""
+        ends = time.monotonic() + ANSWER_S
+        while True:
+            try:
+                return Half(self.endpoint, self.keys, stage, "")
+            except Refused as e:
+                if "BadTooManySessions" not in str(e) or time.monotonic() > ends:
+                    raise
+            time.sleep(SESSION_MS / 10_000)
 
     def _ends(self, name: str, wire: Half, message: bytes, handle: int) -> int | None:
         """Send; return the service result of the answer to the last probe, None where the server
@@ -219,6 +233,14 @@ class Lane:
         found = self._kept.pop(stage, None)
         if found is not None:
             found[0].socket.close()
+
+
+def _subscription() -> ua.CreateSubscriptionRequest:
+    """One that ends soon after its connection is broken: 1,000 of them are the most there are."""
+    request = create_subscription(100.0)
+    request.Parameters.RequestedLifetimeCount = ua.UInt32(30)
+    request.Parameters.RequestedMaxKeepAliveCount = ua.UInt32(10)
+    return request
 
 
 # ------------------------------------------------------------------ bytes

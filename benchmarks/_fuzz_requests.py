@@ -9,13 +9,25 @@ from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 
-__all__ = ["MARK", "STATION", "UNIT", "Spoken", "creating", "discovery", "probe", "spoken"]
+__all__ = [
+    "MARK",
+    "SESSION_MS",
+    "STATION",
+    "UNIT",
+    "Spoken",
+    "creating",
+    "discovery",
+    "probe",
+    "spoken",
+]
 
 A = AttributeIds
 V = ua.VariantType
 _YES: Final[Any] = True
 STATION: Final = "St/OP10"
 UNIT: Final = "sn:PUMP:P000000000"
+SESSION_MS: Final = 2_000.0
+"""How long a session may be silent."""
 MARK: Final = b"here a hostile value is put"
 """Value of a ByteString that `_fuzz_changes.hostile` replaces."""
 
@@ -55,7 +67,7 @@ def creating() -> list[Spoken]:
     asked.ClientDescription.ApplicationUri = "urn:bench:client"
     asked.ClientDescription.ApplicationType = ua.ApplicationType.Client
     asked.SessionName = "fuzz"
-    asked.RequestedSessionTimeout = ua.Double(5_000)
+    asked.RequestedSessionTimeout = ua.Double(SESSION_MS)
     asked.ClientNonce = bytes(range(32))
     activate = ua.ActivateSessionRequest()
     activate.Parameters.UserIdentityToken = ua.UserNameIdentityToken(

@@ -25,7 +25,21 @@ from benchmarks._fill import SITE
 from tracenode.server.opcua.core import TYPES_URI
 from tracenode.server.opcua.ids import ua_id
 
-__all__ = ["HOST", "Places", "Served", "Usage", "called", "client_of", "served", "text", "used"]
+__all__ = [
+    "HOST",
+    "Places",
+    "Served",
+    "Usage",
+    "called",
+    "client_of",
+    "configured",
+    "free_port",
+    "served",
+    "spawned",
+    "started",
+    "text",
+    "used",
+]
 
 logging.getLogger("asyncua").setLevel(logging.ERROR)  # it tells of every revised value
 HOST: Final = "127.0.0.1"
@@ -104,34 +118,10 @@ def served(
     Raises:
         RuntimeError: it did not start; with what it said.
     """
-    file = folder / "tracenode.toml"
-    port = _free_port()
-    head = _CONFIG.format(
-        site=SITE,
-        database=json.dumps(str(database.resolve())),
-        store=store,
-        host=HOST,
-        port=port,
-        security=json.dumps(list(security)),
-        opcua=opcua,
-    )
-    file.write_text(head + config, encoding="utf-8")
-    begun = time.perf_counter()
-    log_file = folder / "server.log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tracenode.server", "run", str(file)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
+    file = configured(folder, database, config, store=store, opcua=opcua, security=security)
+    process, server = started(file)
     try:
-        said = _first_line(process)
-        taken = time.perf_counter() - begun
-        if not said.startswith("serving "):
-            text = log_file.read_text(encoding="utf-8", errors="replace")
-            raise RuntimeError(f"the server did not start: {said}\n{text[-2000:]}")
-        yield Served(process.pid, said.removeprefix("serving "), taken, log_file)
+        yield server
     finally:
         process.terminate()
         try:
@@ -141,6 +131,62 @@ def served(
             process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+def configured(
+    folder: Path,
+    database: Path,
+    config: str,
+    *,
+    store: str = "",
+    opcua: str = "",
+    security: Sequence[str] = ("None",),
+) -> Path:
+    """Write the configuration of a server on a free port, for what is as in `served`; return its
+    file."""
+    file = folder / "tracenode.toml"
+    head = _CONFIG.format(
+        site=SITE,
+        database=json.dumps(str(database.resolve())),
+        store=store,
+        host=HOST,
+        port=free_port(),
+        security=json.dumps(list(security)),
+        opcua=opcua,
+    )
+    file.write_text(head + config, encoding="utf-8")
+    return file
+
+
+def started(file: Path) -> tuple[subprocess.Popen[bytes], Served]:
+    """Start a server and return when clients can connect. What it says is added to `server.log`
+    beside its configuration.
+
+    Raises:
+        RuntimeError: it did not start; with what it said.
+    """
+    begun = time.perf_counter()
+    log_file = file.parent / "server.log"
+    process = spawned(file)
+    said = _first_line(process)
+    taken = time.perf_counter() - begun
+    if not said.startswith("serving "):
+        process.kill()
+        process.communicate()
+        text = log_file.read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"the server did not start: {said}\n{text[-2000:]}")
+    return process, Served(process.pid, said.removeprefix("serving "), taken, log_file)
+
+
+def spawned(file: Path) -> subprocess.Popen[bytes]:
+    """Start a server, and do not wait for it."""
+    with (file.parent / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "tracenode.server", "run", str(file)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> str:
@@ -154,7 +200,8 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
         watch.cancel()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nothing listens at."""
     with closing(socket.socket()) as probe:
         probe.bind((HOST, 0))
         found: int = probe.getsockname()[1]
@@ -162,9 +209,9 @@ def _free_port() -> int:
 
 
 # ------------------------------------------------------------------ as a client
-def client_of(endpoint: str) -> Client:
+def client_of(endpoint: str, timeout: float = 30) -> Client:
     """Return an asyncua client, not yet connected."""
-    client = Client(endpoint, timeout=30)
+    client = Client(endpoint, timeout=timeout)
     client.application_uri = "urn:bench:client"
     return client
 

@@ -1,6 +1,6 @@
 """bench churn: clients that connect, call and go, thousands of times.
 
-    python run.py bench churn [--quick] [--json FILE]
+    python run.py bench churn [--quick] [--only SECURITY] [--json FILE]
 
 One after another, clients connect to the real server (`tracenode run`), call CheckItem and read a
 variable; each fourth has a subscription. Nine of ten close their session, one of ten only breaks
@@ -29,7 +29,7 @@ from asyncua import ua
 from benchmarks._fill import fill
 from benchmarks._fuzz_requests import STATION, UNIT, probe, site
 from benchmarks._mix import line_events
-from benchmarks._rows import Report, arguments, scratch
+from benchmarks._rows import Options, Report, command_line, scratch
 from benchmarks._served import Served, served
 from benchmarks._ua_client import Keys, Refused, Wire
 from benchmarks._ua_ours import trusting
@@ -163,10 +163,14 @@ def run(report: Report, folder: Path, visits: dict[str, int]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; return its exit code."""
-    options = arguments(__doc__ or "", argv)
+    parser = command_line(__doc__ or "")
+    parser.add_argument("--only", choices=list(FULL), help="clients of one kind")
+    given = parser.parse_args(argv)
+    options = Options(given.quick, given.json, given.dir)
+    visits = QUICK if options.quick else FULL
     report = Report(options, "churn")
     with scratch(options) as folder:
-        run(report, folder, QUICK if options.quick else FULL)
+        run(report, folder, {given.only: visits[given.only]} if given.only else visits)
     return report.finish()
 
 

@@ -148,7 +148,7 @@ def run(report: Report, folder: Path, *, seed: int, first: int, inputs: int) -> 
 
 def _said(report: Report, target: Target, seed: int, numbers: Sequence[int]) -> None:
     plain, secured = lanes = target.lanes()
-    begun, told, settled = time.monotonic(), 0, len(numbers) // 5
+    begun, settled = time.monotonic(), len(numbers) // 5
     report.section(f"{target.name}: {len(numbers):,} inputs, seed {seed}")
     for place, number in enumerate(numbers):
         chance = random.Random(f"{seed}:{number}")
@@ -159,10 +159,10 @@ def _said(report: Report, target: Target, seed: int, numbers: Sequence[int]) -> 
             well(report, target, f"after input {number}")
             if place >= settled and not target.base[0]:
                 target.base = _size_at_rest(target, 0)
-        findings = [found for lane in lanes for found in lane.outcome.findings]
-        for found in findings[told:]:
-            report.agree(found, "a finding", "none")
-        told = len(findings)
+        for lane in lanes:
+            for found in lane.outcome.findings:
+                report.agree(found, "a finding", "none")
+            lane.outcome.findings.clear()
     seconds = time.monotonic() - begun
     descriptors, mib = _size_at_rest(target, target.base[0] + MORE_DESCRIPTORS)
     for lane in lanes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.node import node_modules
 from tests.support.peers import require
 
 pytestmark = pytest.mark.integration
@@ -135,3 +136,19 @@ def test_opcua_servers_answer_alike(
     found = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
     assert len(found) == 12
     assert all(row["peer"] > 0 for row in found)
+
+
+def test_a_file_of_items_answers_as_it_was_filled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    require(Path("/proc/self/status").exists(), "a system with /proc")
+    from benchmarks import items
+    from benchmarks._rows import Options, Report
+
+    node_modules()
+    report = Report(Options(quick=True, json=None, folder=None), "items")
+    items.run(report, tmp_path, units=2_500, each=20, watched=3)
+    said = capsys.readouterr().out
+    assert report.finish() == 0, said
+    named = [row.name for row in report.rows]
+    assert any(name.startswith("node-opcua: all 3 pages") for name in named), said
