@@ -78,13 +78,10 @@ async def test_master_data_is_listed(client: Client) -> None:
     assert {"PUMP", "ROTOR", "STEEL"} <= set(
         await names(client, site("Traceability.Materials"), ua_id(ObjectIds.Organizes))
     )
-    assert await names(client, site("Traceability.Orders"), ua_id(ObjectIds.Organizes)) == ["4711"]
+    orders = await names(client, site("Traceability.Orders"), ua_id(ObjectIds.Organizes))
+    assert "4711" in orders
     assert await read(client, "Ord/4711#TargetQuantity") == 10.0
     assert await read(client, "Ord/4711#State") == "open"
-    counted = await client.get_node(site("Ord/4711#GoodCount")).read_data_value(
-        raise_on_bad_status=False
-    )
-    assert counted.StatusCode == ua_status(StatusCodes.BadNoDataAvailable)
 
 
 async def test_items_lists_what_is_in_process(plant: Plant, client: Client) -> None:

@@ -8,7 +8,7 @@ time; where one record is several events, those after the first have ids derived
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from tracenode.models import events
@@ -194,7 +194,9 @@ class _Mapping:
         return [{**said, "persistentDisposition": {change: [HELD]}}]
 
     # -------------------------------------------------------------- what belongs together
-    def _parent(self, kind: str, action: str, step: str, parent: str, parts: list[Part]) -> Said:
+    def _parent(
+        self, kind: str, action: str, step: str, parent: str, parts: Sequence[Part]
+    ) -> Said:
         said: Said = {"type": kind, "action": action, "parentID": parent}
         said |= listed(parts, self._identities, "childEPCs", "childQuantityList")
         return said | _why(step, "")
