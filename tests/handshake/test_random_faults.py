@@ -13,16 +13,18 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
+from typing import TypeAlias
 
 import pytest
 
 from tests.drivers.mailbox.conftest import Plant
-from tests.drivers.mailbox.served import server
+from tests.drivers.mailbox.served import Server, listening, server
 from tests.support.controller import GO, REJECTED
 from tests.support.faulty_link import FaultyLink
-from tests.support.handshake_plc import CPlc, PlcAnswer, handshake_plc
+from tests.support.handshake_plc import CPlc, PlcAnswer, handshake_client, handshake_plc
+from tests.support.rigs import free_port
 from tracenode.models.events import Consume, Gap, Receive, Register, Reject
 from tracenode.models.receipts import Requester
 from tracenode.models.status import TraceStatus
@@ -31,19 +33,23 @@ pytestmark = pytest.mark.integration
 
 CYCLES = int(os.environ.get("TRACENODE_HANDSHAKE_CYCLES", "0"))
 SEED = int(os.environ.get("TRACENODE_HANDSHAKE_SEED", "0")) or random.SystemRandom().getrandbits(32)
-BOUND_S = 25.0
-"""Of a run without TRACENODE_HANDSHAKE_CYCLES."""
-FEWEST = 20
+BOUND_S = 13.0
+"""Of one mode in a run without TRACENODE_HANDSHAKE_CYCLES."""
+FEWEST = 10
 RATE = 0.03
 REGISTER, CONSUME = 8, 14
 WAIT_S = 30.0
 
 
+Serving: TypeAlias = Callable[[], AbstractAsyncContextManager[Server]]
+
+
 class Line:
     """The controller, the link and the server, and what was answered."""
 
-    def __init__(self, plant: Plant, plc: CPlc, link: FaultyLink, chance: random.Random) -> None:
-        self.plant, self.plc, self.link, self.chance = plant, plc, link, chance
+    def __init__(self, plant: Plant, plc: CPlc, link: FaultyLink, serving: Serving) -> None:
+        self.plant, self.plc, self.link, self.chance = plant, plc, link, link.chance
+        self._serving = serving
         self._server = AsyncExitStack()
         self._boot = 7
         self.answered: dict[int, tuple[str, str]] = {}
@@ -51,8 +57,7 @@ class Line:
         self.restarts: Counter[str] = Counter()
 
     async def start(self) -> None:
-        serving = server(self.plant, port=self.link.port, timeout_ms=100)
-        await self._server.enter_async_context(serving)
+        await self._server.enter_async_context(self._serving())
 
     async def stop(self) -> None:
         await self._server.aclose()
@@ -111,27 +116,39 @@ class Line:
         assert found, f"acknowledged record {transaction} is not in the journal"
 
 
+Mode: TypeAlias = Callable[[Plant, random.Random], AbstractAsyncContextManager[Line]]
+
+
 @asynccontextmanager
-async def line(plant: Plant, chance: random.Random) -> AsyncIterator[Line]:
-    await plant.trace.record(Receive(item="L1", material="SEAL"), Requester("mes"))
+async def client_mode(plant: Plant, chance: random.Random) -> AsyncIterator[Line]:
+    """The server polls the controller."""
     async with handshake_plc() as plc, FaultyLink(plc.port, chance, RATE) as link:
-        made = Line(plant, plc, link, chance)
-        await made.start()
-        try:
-            yield made
-        finally:
-            await made.stop()
+        yield Line(plant, plc, link, lambda: server(plant, port=link.port, timeout_ms=100))
 
 
-async def test_each_request_has_one_effect_whatever_happens(plant: Plant) -> None:
+@asynccontextmanager
+async def server_mode(plant: Plant, chance: random.Random) -> AsyncIterator[Line]:
+    """The controller writes into the server's registers."""
+    port = free_port()
+    async with FaultyLink(port, chance, RATE) as link, handshake_client(link.port) as plc:
+        yield Line(plant, plc, link, lambda: listening(plant, port))
+
+
+@pytest.mark.parametrize("mode", [client_mode, server_mode])
+async def test_each_request_has_one_effect_whatever_happens(plant: Plant, mode: Mode) -> None:
     print(f"TRACENODE_HANDSHAKE_SEED={SEED}")
+    await plant.trace.record(Receive(item="L1", material="SEAL"), Requester("mes"))
     ends, done = time.monotonic() + BOUND_S, 0
-    async with line(plant, random.Random(SEED)) as running:
-        while done < CYCLES if CYCLES else time.monotonic() < ends:
-            done += 1
-            serial, cycle = f"S{done:06d}", done % 65535 + 1
-            await running.book(cycle, REGISTER, serial)
-            await running.book(cycle, CONSUME, serial)
+    async with mode(plant, random.Random(SEED)) as running:
+        await running.start()
+        try:
+            while done < CYCLES if CYCLES else time.monotonic() < ends:
+                done += 1
+                serial, cycle = f"S{done:06d}", done % 65535 + 1
+                await running.book(cycle, REGISTER, serial)
+                await running.book(cycle, CONSUME, serial)
+        finally:
+            await running.stop()
     print(f"{done} cycles; {dict(running.link.faults)}; restarts {dict(running.restarts)}")
     records = await plant.records()
     effects = {
@@ -144,4 +161,4 @@ async def test_each_request_has_one_effect_whatever_happens(plant: Plant) -> Non
     assert not [record for record in records if isinstance(record.event, Gap)]
     rejects = [record for record in records if isinstance(record.event, Reject)]
     assert len(rejects) <= running.link.faults["corrupt"]
-    assert done >= FEWEST and len(running.link.faults) == 6 and running.restarts
+    assert done >= FEWEST and len(running.link.faults) >= 5 and running.restarts

@@ -11,6 +11,7 @@
  *                                           where the server forgot it, for 20 s.
  *   quick CODE ...                          an ask that is not waited for: "asked SEQ"
  *   wait                                    wait for the answer to the last request
+ *   boot ID                                 restart: new boot id, sequence from 1; "done"
  *   read ADDRESS COUNT                      "registers V V ..." or "exception TEXT"
  *   write ADDRESS VALUE                     "done" or "exception TEXT"
  *   coils                                   read coil 0: as read
@@ -113,7 +114,7 @@ static void await_answer(void) {
         int fresh = now_ms() >= again || b[6] != epoch;
         epoch = b[6];
         if (fresh)
-            again = now_ms() + 1000;
+            again = now_ms() + 300;
         if (cycle(fresh) && b[68] == sequence && b[7] == a[7]) {
             char text[65] = {0};
             for (int i = 0; i < b[14] && i < 64; i++)
@@ -157,6 +158,12 @@ static void obey(char *line) {
         say("asked %d", sequence);
     } else if (!strncmp(line, "wait", 4)) {
         await_answer();
+    } else if (sscanf(line, "boot %d", &x) == 1) {
+        a[7] = x;
+        a[8] = a[tail] = sequence = 0;
+        memset(b, 0, sizeof b);
+        lost();
+        say("done");
     } else if (sscanf(line, "read %d %d", &x, &y) == 2) {
         uint16_t words[125];
         if (modbus_read_registers(context, x, y, words) != y)
@@ -201,7 +208,7 @@ int main(int argc, char **argv) {
     a[7] = atoi(argv[4]);
     context = modbus_new_tcp("127.0.0.1", atoi(argv[1]));
     modbus_set_slave(context, atoi(argv[2]));
-    modbus_set_response_timeout(context, 1, 0);
+    modbus_set_response_timeout(context, 0, 300000);
     for (int tries = 0; !join(); tries++) {
         if (tries == 100) {
             perror("connect");

@@ -28,7 +28,7 @@ class FaultyLink:
     """
 
     def __init__(self, to: int, chance: random.Random, rate: float) -> None:
-        self._to, self._chance, self.rate = to, chance, rate
+        self._to, self.chance, self.rate = to, chance, rate
         self.faults: Counter[str] = Counter()
         self.port = 0
         self._joined: set[asyncio.Task[None]] = set()
@@ -50,7 +50,12 @@ class FaultyLink:
         task = asyncio.current_task()
         assert task is not None
         self._joined.add(task)
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        except OSError:  # the other side is down
+            self._joined.discard(task)
+            writer.transport.abort()
+            return
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 while True:
@@ -67,12 +72,12 @@ class FaultyLink:
     async def _send(self, raw: bytes, to: asyncio.StreamWriter, *, asked: bytes | None) -> bool:
         """Pass a telegram on; False where it is lost."""
         fault = ""
-        if self._chance.random() < self.rate:
-            fault = self._chance.choice(("delay", "slow", "drop", "corrupt", "split", "cut"))
+        if self.chance.random() < self.rate:
+            fault = self.chance.choice(("delay", "slow", "drop", "corrupt", "split", "cut"))
             self.faults[fault] += 1
         match fault:
             case "delay":
-                await asyncio.sleep(self._chance.uniform(0.001, 0.02))
+                await asyncio.sleep(self.chance.uniform(0.001, 0.02))
             case "slow":
                 await asyncio.sleep(SLOW_S)
             case "drop":
@@ -82,7 +87,7 @@ class FaultyLink:
             case "corrupt":
                 raw = self._corrupted(raw, asked)
             case "split":
-                at = self._chance.randrange(1, len(raw))
+                at = self.chance.randrange(1, len(raw))
                 to.write(raw[:at])
                 await to.drain()
                 await asyncio.sleep(0.002)
@@ -104,7 +109,7 @@ class FaultyLink:
                     for half in (0, 1)
                     if address + offset != STATUS
                 ]
-        at = self._chance.choice(places)
+        at = self.chance.choice(places)
         flipped = bytearray(raw)
-        flipped[at] ^= 1 << self._chance.randrange(8)
+        flipped[at] ^= 1 << self.chance.randrange(8)
         return bytes(flipped)
