@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.common.node import Node
 from asyncua.server.server import Server
 
 from tests.drivers.opcua.plc import Plc, free_port
@@ -149,16 +150,25 @@ async def test_a_node_that_is_missing_is_named_and_read_when_it_comes(
         assert "Later" not in driver.degraded
 
 
-async def test_every_value_of_a_burst_comes_in_order_while_it_fits() -> None:
+@asynccontextmanager
+async def counting() -> AsyncIterator[tuple[Server, Node]]:
+    """asyncua's server in the same process, with one counter: for faults that it can be given."""
     server = Server()
     await server.init()
-    server.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}/burst")
-    index = await server.register_namespace("urn:tests:burst")
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}/count")
+    index = await server.register_namespace("urn:tests:count")
     node = ua.NodeId.from_string(f"ns={index};s=Count")
     counter = await server.nodes.objects.add_variable(node, "Count", 0.0)
-    points = {"Count": {"node": "nsu=urn:tests:burst;s=Count", "type": "Double", "sampling_ms": 0}}
     async with server:
-        driver = source(server.endpoint.geturl(), points=points, publishing_ms=500)
+        yield server, counter
+
+
+COUNT = {"Count": {"node": "nsu=urn:tests:count;s=Count", "type": "Double", "sampling_ms": 0}}
+
+
+async def test_every_value_of_a_burst_comes_in_order_while_it_fits() -> None:
+    async with counting() as (server, counter):
+        driver = source(server.endpoint.geturl(), points=COUNT, publishing_ms=500)
         shown = Shown()
         async with supervised(driver, shown):
             await eventually(lambda: shown.value("Count") == 0)
@@ -169,6 +179,34 @@ async def test_every_value_of_a_burst_comes_in_order_while_it_fits() -> None:
                 await eventually(lambda last=count: shown.value("Count") == last)  # type: ignore[misc]
                 # A queue of 100: of more between two publishings the oldest go.
                 assert [r.value for r in shown.seen][-100:] == list(range(first, count + 1))
+
+
+async def test_a_subscription_that_the_server_forgets_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracenode.drivers.opcua.session.KEEP_ALIVE", 0.1)
+    async with counting() as (server, counter):
+        driver, shown = source(server.endpoint.geturl(), points=COUNT, timeout_ms=500), Shown()
+        async with supervised(driver, shown) as supervisor:
+            await eventually(lambda: shown.value("Count") == 0)
+            service = server.iserver.subscription_service
+            await service.delete_subscriptions(list(service.subscriptions))
+            await eventually(lambda: supervisor.status("Press").state is DeviceState.BackOff)
+            assert shown.quality("Count") is Quality.LastUsableValue
+            await counter.write_value(5.0)
+            await eventually(lambda: shown.value("Count") == 5, BACK_WITHIN)
+
+
+async def test_a_notification_that_is_missing_has_every_value_read_anew() -> None:
+    async with counting() as (server, counter):
+        driver, shown = source(server.endpoint.geturl(), points=COUNT), Shown()
+        async with supervised(driver, shown) as supervisor:
+            await eventually(lambda: shown.value("Count") == 0)
+            (subscription,) = server.iserver.subscription_service.subscriptions.values()
+            subscription._notification_seq += 1  # as if one was sent and lost on the way
+            await counter.write_value(5.0)
+            await eventually(lambda: "notification" in supervisor.status("Press").error)
+            await eventually(lambda: shown.value("Count") == 5, BACK_WITHIN)
 
 
 async def test_a_killed_controller_is_read_again_when_it_is_back(controller: Plc) -> None:
