@@ -135,13 +135,13 @@ def held(sample: Sample, number: int) -> list[object]:
 
 
 def _shown(item: Item) -> object:
-    queue, target = item.queue, item.target
+    target = item.target
     shown: list[object] = [item.number, item.handle, item.mode, item.waiting, item.is_ready]
     shown += [target.node_id, target.attribute, target.index_range]
-    shown += [queue.size, queue.discard_oldest, queue.lost_first, queue.lost_last]
+    shown += [item.size, item.discard_oldest, item.lost_first, item.lost_last]
     if isinstance(item, DataItem):
         interval = None if item.sampler is None else item.sampler.interval_ms
-        told = [entry.encoded(item.timestamps) for entry in queue.entries]
+        told = [entry.encoded(item.timestamps) for entry in item.entries]
         shown += [item.timestamps, item.filter, interval, told]
     return shown
 

@@ -295,6 +295,20 @@ async def test_deleted_items_are_told_no_more(sample: Sample, sub: Subscribed) -
     assert await sub.quiet()
 
 
+async def test_a_value_that_can_not_be_encoded_is_told_so(
+    sample: Sample, sub: Subscribed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And what comes before and after it is told as it is."""
+    await tell(sample, 0.0)
+    await sub.create(data_item(PLAIN, queue=9))
+    await sample.server.values.set(PLAIN, 2**40, variant_type=V.Int32)
+    await sample.server.values.set(PLAIN, 1.0, variant_type=V.Double)
+    told = message(await sub.notified(), ua.DataChangeNotification).MonitoredItems
+    assert [code(one.Value.StatusCode) for one in told] == [0, S.BadEncodingError, 0]
+    assert told[1].Value.Value.Value is None
+    assert str(2**40) in caplog.text
+
+
 async def test_other_attributes_are_watched_too(sample: Sample, sub: Subscribed) -> None:
     await sub.create(data_item(PLAIN, attribute=AttributeIds.DisplayName))
     await sub.notified()

@@ -19,6 +19,7 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
 from tracenode.server.opcua.ids import ua_id, ua_status
+from tracenode.server.opcua.nodes.variants import good_value, scalar
 
 __all__ = [
     "AddressBook",
@@ -35,6 +36,7 @@ __all__ = [
 A = AttributeIds
 V = ua.VariantType
 
+PLAIN = frozenset({bool, int, float, str})
 MAX_NODE_ID = 120
 """Characters of a string NodeId; PLC strings hold 255 at best, with `ns=3;s=` before it."""
 
@@ -65,6 +67,8 @@ def data_value(
     A bad status carries no value (OPC 10000-4 7.11).
     """
     now = datetime.now(UTC)
+    if type(value) in PLAIN and not status and is_array is None:
+        return good_value(scalar(value, variant_type), source_time or now, now)
     code = ua_status(status)
     if code.is_bad():
         variant = ua.Variant(None, V.Null)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import struct
 from collections.abc import Callable
 from typing import Any
 
 from asyncua import ua
+from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import Primitives
 
 from tracenode.server.opcua.ids import ua_status
 from tracenode.server.opcua.nodes.variants import variant_bytes
 
 __all__ = ["OVERFLOW", "Sample", "data_value_bytes", "with_timestamps"]
+
+log = logging.getLogger(__name__)
 
 T = ua.TimestampsToReturn
 SOURCE, SERVER = (T.Source, T.Both), (T.Server, T.Both)
@@ -40,11 +44,22 @@ class Sample:
         self._differs = True
 
     def encoded(self, timestamps: ua.TimestampsToReturn) -> bytes:
-        """Return the DataValue with the time stamps asked for, on the wire."""
+        """Return the DataValue with the time stamps asked for, on the wire; BadEncodingError in the
+        place of a value that does not fit its type."""
         known = self._encoded[timestamps]
         if known is None:
-            known = self._encoded[timestamps] = data_value_bytes(self.value, timestamps)
+            known = self._encoded[timestamps] = self._bytes(timestamps)
         return known
+
+    def _bytes(self, timestamps: ua.TimestampsToReturn) -> bytes:
+        value = self.value
+        try:
+            return data_value_bytes(value, timestamps)
+        except Exception as e:  # noqa: BLE001  # of struct, of asyncua, of whatever was set
+            log.error("a value that can't be encoded (%s): %.300r", e, value.Value)
+        bad = ua_status(StatusCodes.BadEncodingError)
+        told = dataclasses.replace(value, Value=None, StatusCode=bad)
+        return data_value_bytes(told, timestamps)
 
     def differs(
         self, before: ua.DataValue, passes: Callable[[ua.DataValue, ua.DataValue], bool]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
@@ -28,8 +27,7 @@ class UnknownVariable(KeyError):
     """There is no variable of this id."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewValue:
+class NewValue(NamedTuple):
     """A value for `Values.set_many`; see `Values.set`."""
 
     node_id: ua.NodeId
@@ -63,6 +61,19 @@ class Values:
         Raises:
             UnknownVariable: no such variable.
         """
+        self._set(NewValue(node_id, value, variant_type, status, source_time))
+
+    async def set_many(self, updates: Iterable[NewValue]) -> None:
+        """Give many variables new values, in slices that let others in between."""
+        ends = time.perf_counter() + SLICE_S
+        for update in updates:
+            self._set(update)
+            if time.perf_counter() >= ends:
+                await asyncio.sleep(0)
+                ends = time.perf_counter() + SLICE_S
+
+    def _set(self, update: NewValue) -> None:
+        node_id, value, variant_type, status, source_time = update
         cell = self._space.value_cell(node_id)
         if cell is None:
             raise UnknownVariable(node_id.to_string())
@@ -72,25 +83,10 @@ class Values:
         cell.value, cell.value_callback = fresh, None
         notify(cell, fresh)
 
-    async def set_many(self, updates: Iterable[NewValue]) -> None:
-        """Give many variables new values, in slices that let others in between."""
-        ends = time.perf_counter() + SLICE_S
-        for update in updates:
-            await self.set(
-                update.node_id,
-                update.value,
-                variant_type=update.variant_type,
-                status=update.status,
-                source_time=update.source_time,
-            )
-            if time.perf_counter() >= ends:
-                await asyncio.sleep(0)
-                ends = time.perf_counter() + SLICE_S
-
     def _kind(self, node_id: ua.NodeId, held: ua.DataValue | None) -> ua.VariantType:
         if held is not None and held.Value is not None:
             known = held.Value.VariantType
-            if isinstance(known, ua.VariantType) and known != ua.VariantType.Null:
+            if type(known) is ua.VariantType and known is not ua.VariantType.Null:
                 return known
         data_type = self._space.read_attribute_value(node_id, AttributeIds.DataType)
         if data_type.Value is None:

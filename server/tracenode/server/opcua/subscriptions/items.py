@@ -37,8 +37,9 @@ class Ready(Protocol):
     """Items that have, or had, something to be told, each once (`Item.is_ready`)."""
 
 
-class Item:
-    """A monitored item of either kind: its mode, its queue, the items that it triggers.
+class Item(Queue[Any]):
+    """A monitored item of either kind: the queue of what it has to tell, its mode, the items that
+    it triggers.
 
     `released` counts the oldest entries that may be told while it is sampling: those that a
     triggering item has let go. While it is reporting all may.
@@ -52,7 +53,6 @@ class Item:
         "mode",
         "number",
         "owner",
-        "queue",
         "released",
         "target",
     )
@@ -62,6 +62,7 @@ class Item:
     def __init__(
         self, number: int, owner: Ready, target: Target, size: int = 1, discard_oldest: bool = True
     ) -> None:
+        super().__init__(size, discard_oldest, owner.budget)
         self.number = number
         self.owner = owner
         self.target = target
@@ -73,7 +74,6 @@ class Item:
         self.links: dict[Item, None] | None = None
         """Items that this one triggers."""
         self.linked_by: dict[Item, None] | None = None
-        self.queue: Queue[Any] = Queue(size, discard_oldest, owner.budget)
 
     @property
     def handle(self) -> int:
@@ -83,21 +83,20 @@ class Item:
     @property
     def waiting(self) -> int:
         """How many entries may be told now."""
-        return len(self.queue.entries) if self.mode is REPORTING else self.released
+        return len(self.entries) if self.mode is REPORTING else self.released
 
     def put(self, entry: Any) -> None:
         """Queue an entry, and let go what this item triggers."""
-        queue = self.queue
-        if queue.entries:
-            lost = queue.put(entry)
+        lost = False
+        if self.entries:
+            lost = self.add(entry)
         else:
-            queue.begin(entry)
-            lost = False
+            self.begin(entry)
         if self.mode is REPORTING:
             if not self.is_ready:
                 self.is_ready = True
                 self.owner.ready.append(self)
-        elif lost and self.released and (queue.discard_oldest or queue.size == 1):
+        elif lost and self.released and (self.discard_oldest or self.size == 1):
             self.released -= 1
         if self.links:
             self._trigger(self.links)
@@ -109,22 +108,23 @@ class Item:
 
     def release(self) -> None:
         """Tell what is queued now with the next message."""
-        self.released = len(self.queue)
+        self.released = len(self.entries)
         if self.released and not self.is_ready:
             self.is_ready = True
             self.owner.ready.append(self)
 
     def take(self, told: Notifications) -> bool:
         """Move what is to be told to a message that has room; False where it is full before."""
-        queue = self.queue
-        queue.mark()
+        self.mark()
         waiting, taken = self.waiting, 0
-        for entry in queue.entries[: min(waiting, told.room)]:
+        for entry in self.entries[: min(waiting, told.room)]:
             if told.is_full:
                 break
-            self._tell(entry, told)
             taken += 1
-        queue.drop(taken)
+            told.freed += entry.weight
+            self._tell(entry, told)
+        told.taken += taken
+        del self.entries[:taken]
         self.released = max(self.released - taken, 0)
         return taken == waiting
 
@@ -137,7 +137,7 @@ class Item:
         self.released = 0
         if mode is DISABLED:
             self.stop()
-            self.queue.clear()
+            self.clear()
         elif before is DISABLED:
             self.start()
         elif mode is REPORTING:
@@ -231,17 +231,17 @@ class DataItem(Item):
 
     def resend(self) -> None:
         """Tell the value of now again, where none is waiting to be told."""
-        if self.mode is REPORTING and not len(self.queue):
+        if self.mode is REPORTING and not self.entries:
             self._last = None
             self.sample(self.read())
 
     def take(self, told: Notifications) -> bool:
-        queue = self.queue
-        entries = queue.entries
-        if len(entries) != 1 or self.mode is not REPORTING or queue.lost_first or queue.lost_last:
+        entries = self.entries
+        if len(entries) != 1 or self.mode is not REPORTING or self.lost_first or self.lost_last:
             return super().take(told)
         sample: Sample = entries.pop()
-        queue.budget.give_back(sample.weight)
+        told.taken += 1
+        told.freed += sample.weight
         notification = self.head + sample.encoded(self.timestamps)
         told.data.append(notification)
         told.room -= 1
@@ -284,13 +284,12 @@ class EventItem(Item):
         self._ignore(self)
 
     def take(self, told: Notifications) -> bool:
-        queue = self.queue
-        if queue.lost_first and self.waiting:
-            queue.lost_first = False
+        if self.lost_first and self.waiting:
+            self.lost_first = False
             self._tell(self._lost(), told)
         done = super().take(told)
-        if queue.lost_last and not queue.entries:
-            queue.lost_last = False
+        if self.lost_last and not self.entries:
+            self.lost_last = False
             self._tell(self._lost(), told)
         return done
 

@@ -42,15 +42,16 @@ HEADER_END = b"\x00" + EMPTY_ARRAY + b"\x00\x00\x00"
 
 
 class Notifications:
-    """What one message will tell: encoded MonitoredItemNotifications and EventFieldLists, and how
-    many more and how many bytes fit."""
+    """What one message will tell: encoded MonitoredItemNotifications and EventFieldLists, how many
+    more and how many bytes fit, and how many entries of what weight were taken from queues."""
 
-    __slots__ = ("data", "events", "room", "size")
+    __slots__ = ("data", "events", "freed", "room", "size", "taken")
 
     def __init__(self, room: int, size: int) -> None:
         self.data: list[bytes] = []
         self.events: list[bytes] = []
         self.room, self.size = room, size
+        self.taken = self.freed = 0
 
     @property
     def is_full(self) -> bool:

@@ -213,8 +213,8 @@ class MonitoredItems:
             item.use(self.samplers.of(interval))
             item.timestamps = timestamps
         size = min(max(size, 1), self._limits.queue_size)
-        item.queue.resize(size, bool(asked.DiscardOldest))
-        item.released = min(item.released, len(item.queue))
+        item.resize(size, bool(asked.DiscardOldest))
+        item.released = min(item.released, len(item.entries))
         item.head = HANDLE.pack(asked.ClientHandle)
         result.RevisedQueueSize = ua.UInt32(size)
         return None

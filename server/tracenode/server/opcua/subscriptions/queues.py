@@ -70,7 +70,7 @@ class Budget:
 
 
 class Queue(Generic[W]):
-    """Entries of one item, oldest first. `size` and `discard_oldest` may change any time."""
+    """Entries of one item, oldest first; who takes some out gives their weight back to `budget`."""
 
     __slots__ = ("budget", "discard_oldest", "entries", "lost_first", "lost_last", "size")
 
@@ -84,15 +84,12 @@ class Queue(Generic[W]):
         self.lost_last = False
         """Entries around the last one were lost."""
 
-    def __len__(self) -> int:
-        return len(self.entries)
-
     def begin(self, entry: W) -> None:
         """Add the first entry: it always fits."""
         self.entries.append(entry)
         self.budget.take(entry.weight)
 
-    def put(self, entry: W) -> bool:
+    def add(self, entry: W) -> bool:
         """Add another entry; True where one was lost for it."""
         entries, budget = self.entries, self.budget
         lost = len(entries) >= self.size or budget.is_spent
@@ -118,15 +115,10 @@ class Queue(Generic[W]):
         if self.lost_last and self.entries:
             self._mark(-1)
 
-    def drop(self, count: int) -> None:
-        """The oldest entries are told."""
-        entries = self.entries
-        self.budget.give_back(sum(entry.weight for entry in entries[:count]), count)
-        del entries[:count]
-
     def clear(self) -> None:
         """Forget everything."""
-        self.drop(len(self.entries))
+        self.budget.give_back(sum(entry.weight for entry in self.entries), len(self.entries))
+        self.entries.clear()
         self.lost_first = self.lost_last = False
 
     def _lose(self, *, oldest: bool) -> None:

@@ -209,8 +209,11 @@ class Subscription:
         size = min(self._limits.message_bytes, max(longest - OVERHEAD, 1))
         told = Notifications(self.terms.per_message, size)
         ready = self.ready
-        while ready and told.room > 0 and told.size > 0 and ready[0].take(told):
-            ready.popleft().is_ready = False
+        try:
+            while ready and told.room > 0 and told.size > 0 and ready[0].take(told):
+                ready.popleft().is_ready = False
+        finally:
+            self.budget.give_back(told.freed, told.taken)
         return notification_message(sequence, told.data, told.events)
 
     def _has_news(self) -> bool:
