@@ -82,6 +82,26 @@ async def test_bypassed_unit_that_fails_its_check_is_held(plant: Plant, plc: Con
     assert hold.reason.startswith("done without trace, refused afterwards: ")
 
 
+async def test_bypassed_unit_whose_request_can_not_be_read_is_held(
+    plant: Plant, plc: Controller
+) -> None:
+    unit, other = await plant.unit(), await plant.unit()
+    plc.a[STATUS] = TRACE | BYPASS
+    async with plant.serving(plc):
+        answer = await plc.ask(COMPLETE, unit, cycle=2, evaluation=9)
+        assert (answer.result, answer.reason) == (REJECTED, TraceStatus.MalformedRequest)
+        plc.put(COMPLETE, other, cycle=3, evaluation=1, sequence=2)
+        plc.idle()
+        plc.a[-2] ^= 1  # what the check value does not vouch for may be about another unit
+        plc.a[-1] = plc.sequence
+        assert (await plc.wait()).result == REJECTED
+        assert (await plc.ask(LOAD, position=0)).result == REJECTED
+        assert (await plc.ask(COMPLETE, b"\xff", evaluation=9)).result == REJECTED
+    (hold,) = await holds(plant)
+    assert hold.item == f"sn:PUMP:{unit}"
+    assert "evaluation: expected 1" in hold.reason
+
+
 async def test_what_is_refused_with_trace_is_not_held(plant: Plant, plc: Controller) -> None:
     unit = await plant.unit()
     async with plant.serving(plc):

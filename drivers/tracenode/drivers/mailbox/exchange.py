@@ -38,6 +38,8 @@ class Asked:
     user: str = ""
     bypassed: bool = False
     """It tells of what was done without trace: the unit is held where it is refused."""
+    unit: str = ""
+    """What it is about, where the rest can't be read."""
     kept: bool = False
     """It comes out of the controller's memory: what is missing before it did not fit there."""
 
@@ -114,9 +116,10 @@ class Exchange:
         if receipt is None:
             return None
         self._last = step.sequence
-        if receipt.refused and asked.bypassed:
-            await self._hold(event, receipt, step.sequence.request_id, key, asked)
-        return Settled(receipt, None if receipt.refused else fault)
+        settled = Settled(receipt, None if receipt.refused else fault)
+        if asked.bypassed and (receipt.refused or fault):
+            await self._hold(event, settled, step.sequence.request_id, key, asked)
+        return settled
 
     async def note(self, event: TraceEvent, part: str, request_id: str) -> bool:
         """Record something beside the requests once; False where nothing can be recorded now."""
@@ -172,13 +175,14 @@ class Exchange:
         return receipt is not None
 
     async def _hold(
-        self, event: TraceEvent, receipt: Receipt, request_id: str, key: str, asked: Asked
+        self, event: TraceEvent, settled: Settled, request_id: str, key: str, asked: Asked
     ) -> None:
         """Hold the unit that a refused request is about: the work is done, and was not allowed."""
-        item = getattr(event, "item", "") or getattr(event, "parent", "")
+        item = getattr(event, "item", "") or getattr(event, "parent", "") or asked.unit
         if not item:
             return
-        reason = f"done without trace, refused afterwards: {receipt.text}"[:MAX_REASON]
+        why = str(settled.fault) if settled.fault else settled.receipt.text
+        reason = f"done without trace, refused afterwards: {why}"[:MAX_REASON]
         hold = Hold(station=self._station, device=self._device, item=item, reason=reason)
         held = None
         while held is None:  # even where the request was withdrawn meanwhile

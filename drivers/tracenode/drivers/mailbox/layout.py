@@ -25,7 +25,7 @@ from tracenode.drivers.mailbox.words import (
     text_registers,
 )
 from tracenode.models.device_errors import BadTelegram
-from tracenode.models.errors import MalformedRequest, UnitMismatch
+from tracenode.models.errors import InvalidIdentifier, MalformedRequest, UnitMismatch
 
 __all__ = [
     "ACK_SEQ",
@@ -300,6 +300,18 @@ class Layout:
             id3=ids.get(3, ""),
             measurements=self._measured(area) if uses.measurements else (),
         )
+
+    def unit(self, area: Sequence[int]) -> str:
+        """Return the unit that a payload is about, also where the rest of it can't be read; empty
+        where that is not sure."""
+        if self.crc and area[self.crc_at] != check_value(area[PAYLOAD : self.crc_at]):
+            return ""
+        if 1 not in uses_of(area[9]).ids or area[9] in (Code.RegisterItem, Code.BindCarrier):
+            return ""
+        try:
+            return read_id(area, IDS[0], "Id1")
+        except (MalformedRequest, InvalidIdentifier):
+            return ""
 
     def _measured(self, area: Sequence[int]) -> tuple[MeasuredValue, ...]:
         used = area[COUNT]

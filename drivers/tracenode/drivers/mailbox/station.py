@@ -189,6 +189,7 @@ class StationMailbox:
             unread=_unread_digest(words),
             raw=bytes_of(words[area.PAYLOAD :]).hex(),
             bypassed=bypass,
+            unit=self._layout.unit(words) if bypass else "",
             kept=bypass or self._more,
         )
         settled = await self._exchange.serve(asked, lambda: self._event(words))
