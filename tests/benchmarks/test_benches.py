@@ -152,3 +152,17 @@ def test_a_file_of_items_answers_as_it_was_filled(
     assert report.finish() == 0, said
     named = [row.name for row in report.rows]
     assert any(name.startswith("node-opcua: all 3 pages") for name in named), said
+
+
+def test_drivers_read_the_same_as_pymodbus_and_libmodbus() -> None:
+    from benchmarks import drivers
+    from benchmarks._rows import Options, Report
+    from tests.support.libmodbus import executable
+
+    executable("modbus_plant")
+    report = Report(Options(quick=True, json=None, folder=None), "drivers")
+    sizes = drivers.Sizes(rounds=1, seconds=0.5, scans=20, flood=500, units=5)
+    drivers.polling(report, sizes)
+    drivers.scanning(report, sizes)
+    assert report.finish() == 0
+    assert sum(row.peer is not None for row in report.rows) == 6

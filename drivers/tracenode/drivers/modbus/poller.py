@@ -14,7 +14,7 @@ from tracenode.drivers.modbus.codec import encode
 from tracenode.drivers.modbus.endpoint import Endpoint
 from tracenode.drivers.modbus.guard import Link
 from tracenode.drivers.modbus.options import GroupOptions, ModbusOptions
-from tracenode.drivers.modbus.planner import halves
+from tracenode.drivers.modbus.planner import Span, halves
 from tracenode.drivers.modbus.read_plan import PlannedBlock, describe, planned_blocks
 from tracenode.drivers.modbus.states import BlockPoints, PointState, field_of, quality_of
 from tracenode.models.device_errors import (
@@ -320,16 +320,13 @@ class ModbusDevice:
     def _polled(self, planned: PlannedBlock, whole: BlockPoints | None = None) -> _Polled:
         """The block with the points it serves; `whole` is the one it is a part of."""
         block = planned.block
+        spans = set(block.spans)
         own = [
             state
             for state in self._states.values()
             if state.options.at.space is planned.space
             and self.options.group_of(state.options) == planned.group
-            and any(
-                span.address == self.options.address(state.options)
-                and span.width == state.options.width
-                for span in block.spans
-            )
+            and Span(self.options.address(state.options), state.options.width) in spans
         ]
         fields = [
             field_of(self.options, s.options, self.options.address(s.options) - block.address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,7 +79,7 @@ class PointState:
 
     def _judge(self, value: Value) -> Quality:
         low, high = self.options.min, self.options.max
-        if isinstance(value, bool | str):
+        if (low is None and high is None) or isinstance(value, bool | str):
             return Quality.Good
         if (low is not None and value < low) or (high is not None and value > high):
             return Quality.OutOfRange
@@ -108,6 +108,10 @@ class BlockPoints:
         self._device = device
         self._codec = BitCodec(fields) if planned.space.bits else BlockCodec(fields)
         self._raw: bytes | None = None
+        self._values: list[Value | Undecodable] = []
+        """Of `_raw`, where that is not None."""
+        self._doubtful = False
+        """Whether a state may be LastUsableValue."""
         self._confirmed: float = whole._confirmed if whole is not None else 0.0
 
     def begin(self) -> None:
@@ -121,9 +125,15 @@ class BlockPoints:
         self._confirmed = clock.monotonic()
         if raw == self._raw:
             return []
-        self._raw = raw
+        values = self._codec.decode(raw)
+        pairs: Iterable[tuple[PointState, Value | Undecodable]]
+        if self._raw is None:
+            pairs = zip(self.states, values, strict=True)
+        else:  # what did not change since the last answer is no news, whatever its deadband
+            both = zip(self.states, values, self._values, strict=True)
+            pairs = [(state, value) for state, value, before in both if value != before]
+        self._raw, self._values, self._doubtful = raw, values, False
         now = clock.utc()
-        pairs = zip(self.states, self._codec.decode(raw), strict=True)
         return [s.reading(self._device, now) for s, value in pairs if s.take(value, now)]
 
     def fail(self, quality: Quality, clock: Clock) -> list[Reading]:
@@ -132,14 +142,14 @@ class BlockPoints:
 
     def age(self, stale_after: float, clock: Clock) -> list[Reading]:
         """Return readings for values that were the last usable ones for too long."""
-        stale = [s for s in self.states if s.quality is Quality.LastUsableValue]
-        if not stale or clock.monotonic() - self._confirmed < stale_after:
+        if not self._doubtful or clock.monotonic() - self._confirmed < stale_after:
             return []
+        stale = [s for s in self.states if s.quality is Quality.LastUsableValue]
         now = clock.utc()
         return [s.reading(self._device, now) for s in stale if s.fail(Quality.NoCommunication)]
 
     def _failed(self, quality: Quality, clock: Clock) -> Iterator[Reading]:
-        self._raw = None
+        self._raw, self._doubtful = None, True
         now = clock.utc()
         for state in self.states:
             # What is known to be gone, or never to come, is not made better by silence.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tracenode.drivers.modbus.addresses import Space
 from tracenode.drivers.modbus.crc import crc16
@@ -95,6 +96,7 @@ class Request:
         return None
 
 
+@lru_cache(maxsize=8192)  # a poller asks the same of its unit for years
 def read_request(unit: int, space: Space, address: int, count: int) -> Request:
     function = space.function
     length = -(-count // 8) if space.bits else 2 * count

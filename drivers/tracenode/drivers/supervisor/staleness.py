@@ -41,7 +41,7 @@ class LastReadings:
         """Take what the device delivered."""
         for reading in readings:
             self._last[reading.point] = reading
-            if reading.quality is not Quality.LastUsableValue:
+            if self._lost_at and reading.quality is not Quality.LastUsableValue:
                 self._lost_at.pop(reading.point, None)
 
     def lost(self, now: float) -> list[Reading]:
