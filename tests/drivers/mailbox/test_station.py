@@ -222,34 +222,7 @@ async def test_registered_unit_gets_its_public_id(plant: Plant, plc: Controller)
         assert (await plc.ask(CHECK_IN, answer.assigned)).result == GO
 
 
-# ---------------------------------------------------------------- torn, stale, out of order
-async def test_torn_payload_is_never_booked(plant: Plant, plc: Controller) -> None:
-    """The controller begins the next request while the server reads the last one."""
-    first, second = await plant.unit(), await plant.unit()
-    plc.put(CHECK_IN, first)
-    torn = plc.payload(CHECK_IN, second)
-    tears = 0
-
-    def begin_the_next() -> None:
-        nonlocal tears
-        if tears < 5:
-            tears += 1
-            plc.a[8] = 2
-            plc.a[9:-1] = torn
-
-    plc.between = begin_the_next
-    async with plant.serving(plc) as mailbox:
-        await eventually(lambda: tears)
-        assert plc.answer is None
-        plant.ahead = 3.0
-        await eventually(lambda: "ReqSeqHead (A+8) is 2, ReqSeq (A+134) 1" in mailbox.trouble)
-        plc.a[-1] = plc.sequence = 2
-        assert (await plc.wait()).result == GO
-        assert not mailbox.trouble
-    assert not await plant.about("start", first)
-    assert len(await plant.about("start", second)) == 1
-
-
+# ---------------------------------------------------------------- stale, out of order
 async def test_frozen_heartbeat_is_told_and_the_request_still_served(
     plant: Plant, plc: Controller
 ) -> None:

@@ -262,6 +262,10 @@ class Layout:
         """Return the digest of a payload: offsets 9 to 124+4n of area A, so without the status."""
         return digest_of(area[PAYLOAD : self.crc_at])
 
+    def intact(self, area: Sequence[int]) -> bool:
+        """True where the check value is right, or none is used."""
+        return not self.crc or area[self.crc_at] == check_value(area[PAYLOAD : self.crc_at])
+
     def read(self, area: Sequence[int]) -> Request:
         """Decode the payload of a whole area A, as far as its request code uses it.
 
@@ -304,7 +308,7 @@ class Layout:
     def unit(self, area: Sequence[int]) -> str:
         """Return the unit that a payload is about, also where the rest of it can't be read; empty
         where that is not sure."""
-        if self.crc and area[self.crc_at] != check_value(area[PAYLOAD : self.crc_at]):
+        if not self.intact(area):
             return ""
         if 1 not in uses_of(area[9]).ids or area[9] in (Code.RegisterItem, Code.BindCarrier):
             return ""

@@ -179,6 +179,12 @@ class StationMailbox:
         words = await self._read_settled()
         if words is None:
             return
+        if not self._layout.intact(words):
+            # What was changed on the way is not the controller's: a wrong block counts if it is
+            # read alike again, else the next look finds the right one.
+            again = await self._read_settled()
+            if again is None or again[area.HEAD_SEQ :] != words[area.HEAD_SEQ :]:
+                return
         status = words[area.STATUS]
         bypass, self._more = bool(status & PlcBits.Bypass), bool(status & PlcBits.MoreData)
         self._bypass.notice(bypass, self._clock.utc())
