@@ -7,12 +7,11 @@ from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from tests.opcua.surface.plant import Plant, outputs, read, request_id, site
 from tracenode.models.events import Consume, Pack, Register
-from tracenode.server.opcua.ids import ua_id, ua_status
+from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.surface.keys import model_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -187,3 +186,25 @@ async def test_an_id_with_an_empty_member_is_unknown(
     text = node.format(await plant.unit())
     with pytest.raises(UaStatusCodeError):
         await client.get_node(site(text)).read_browse_name()
+
+
+async def test_whoever_asks_for_another_language_gets_the_one_that_is_offered(
+    plant: Plant, client: Client
+) -> None:
+    offered = ua_id(ObjectIds.Server_ServerCapabilities_LocaleIdArray)
+    assert await client.get_node(offered).read_value() == ["en"]
+    other = Client(plant.server.endpoint, timeout=10)
+    other._locale = ["de", "fr"]
+    texts = []
+    async with other:
+        for asking in (client, other):
+            node = asking.get_node(site("St/OP10.CycleTime"))
+            told = await node.read_attributes([AttributeIds.DisplayName, AttributeIds.Description])
+            (up, *_) = await node.get_references(direction=ua.BrowseDirection.Inverse)
+            texts.append([*(one.Value.Value for one in told if one.Value), up.DisplayName])
+    assert texts[0] == texts[1]
+    assert [text.Text for text in texts[1]] == [
+        "CycleTime",
+        "Duration of the last operation, in seconds.",
+        "Press",
+    ]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace, NodeData
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.status_codes import StatusCodes
 
 from tracenode.server.opcua.history.capabilities import configuration
 from tracenode.server.opcua.ids import ua_id
@@ -27,10 +26,7 @@ from tracenode.server.opcua.nodes.book import (
 from tracenode.server.opcua.nodes.types import Rule, TypeTree
 from tracenode.server.opcua.surface.keys import below, model_id, site_name
 
-__all__ = ["NO_DATA", "Template"]
-
-NO_DATA: Final = object()
-"""A value that the server can't know; its variable is BadNoDataAvailable."""
+__all__ = ["Template"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +98,13 @@ class Template:
         if member is None:
             return None
         value = values.get(field)
-        missing = value is NO_DATA
         if value is None and member.kind == ua.VariantType.DateTime:
             value = NULL_DATE
         node = variable_node(
             below(owner, "#", field),
             member.name,
             member.data_type,
-            data_value(
-                None if missing else value,
-                member.kind,
-                status=StatusCodes.BadNoDataAvailable if missing else StatusCodes.Good,
-                source_time=at,
-            ),
+            data_value(value, member.kind, source_time=at),
             type_id=member.type_id,
             type_name=member.type_name,
             description=member.description,
