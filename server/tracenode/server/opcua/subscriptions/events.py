@@ -14,6 +14,7 @@ from asyncua.ua.object_ids import ObjectIds
 from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.nodes.space import TraceAddressSpace
 from tracenode.server.opcua.nodes.types import TypeTree
+from tracenode.server.opcua.nodes.variants import scalar
 
 if TYPE_CHECKING:
     from tracenode.server.opcua.subscriptions.service import TraceSubscriptions
@@ -50,21 +51,21 @@ class Event:
         """Return the field of this browse name, a null variant where the event has none."""
         match name:
             case "EventId":
-                return ua.Variant(self.event_id, V.ByteString)
+                return scalar(self.event_id, V.ByteString)
             case "EventType":
-                return ua.Variant(self.event_type, V.NodeId)
+                return scalar(self.event_type, V.NodeId)
             case "SourceNode":
-                return ua.Variant(self.source, V.NodeId)
+                return scalar(self.source, V.NodeId)
             case "SourceName":
-                return ua.Variant(self.source_name, V.String)
+                return scalar(self.source_name, V.String)
             case "Time":
-                return ua.Variant(self.time, V.DateTime)
+                return scalar(self.time, V.DateTime)
             case "ReceiveTime":
-                return ua.Variant(self.receive_time, V.DateTime)
+                return scalar(self.receive_time, V.DateTime)
             case "Message":
-                return ua.Variant(ua.LocalizedText(self.message, "en"), V.LocalizedText)
+                return scalar(ua.LocalizedText(self.message, "en"), V.LocalizedText)
             case "Severity":
-                return ua.Variant(self.severity, V.UInt16)
+                return scalar(self.severity, V.UInt16)
         return self.fields.get(name) or ua.Variant(None, V.Null)
 
 

@@ -210,10 +210,25 @@ class DataItem(Item):
 
     def changed(self, sample: Sample) -> None:
         """The attribute has a new value."""
-        if self.sampler is None:
-            self.sample(sample)
-        else:
+        last = self._last
+        if self.sampler is not None:
             self.sampler.later(self, sample)
+        elif (
+            self.entries
+            or last is None
+            or self.filter is not ANY_CHANGE
+            or self.mode is not REPORTING
+            or self.links
+            or self.target.index_range
+        ):
+            self.sample(sample)
+        elif sample.differs(last, ANY_CHANGE.passes):  # the usual, without further calls
+            self._last = sample.value
+            self.entries.append(sample)
+            self.budget.take(sample.weight)
+            if not self.is_ready:
+                self.is_ready = True
+                self.owner.ready.append(self)
 
     def sample(self, sample: Sample) -> None:
         """Queue a sample where it differs enough from the last one that was queued."""

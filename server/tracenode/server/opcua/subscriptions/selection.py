@@ -11,11 +11,11 @@ from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.ua_binary import variant_to_binary
 
 from tracenode.server.opcua.ids import ua_id
 from tracenode.server.opcua.nodes.ranges import BadIndexRange, parsed, sliced
 from tracenode.server.opcua.nodes.types import TypeTree
+from tracenode.server.opcua.nodes.variants import variant_bytes
 from tracenode.server.opcua.subscriptions.events import Event
 
 __all__ = ["CONDITION", "Field", "Fields", "Selection", "clause_code", "encoded", "field_of"]
@@ -76,7 +76,7 @@ def field_of(event: Event, wanted: Field, types: TypeTree) -> ua.Variant:
 
 def encoded(event: Event, selection: Selection, types: TypeTree) -> Fields:
     """Return the fields of `event` in the order of `selection`."""
-    parts = [variant_to_binary(field_of(event, wanted, types)) for wanted in selection]
+    parts = [variant_bytes(field_of(event, wanted, types)) for wanted in selection]
     return Fields(struct.pack("<i", len(parts)) + b"".join(parts))
 
 
