@@ -57,7 +57,7 @@ class FaultyLink:
             writer.transport.abort()
             return
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while True:
                     asked = await frame(reader)
                     if not await self._send(asked, back, asked=None):

@@ -58,7 +58,7 @@ class TelegramGate:
         self._joined.add(task)
         there, back = await asyncio.open_connection("127.0.0.1", self._to)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while await self._carry(reader, back, there, writer):
                     pass
         finally:
