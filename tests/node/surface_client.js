@@ -171,6 +171,20 @@ async function main() {
     seen.ingredients = await call(session, "ns=3;s=Traceability.Queries", "TraceIngredients", [
         text(PUMP), number(0, DataType.UInt16), number(0, DataType.UInt32),
     ]);
+    const none = { dataType: DataType.Null };
+    const zero = {
+        dataType: DataType.UInt64, arrayType: opcua.VariantArrayType.Scalar, value: [0, 0],
+    };
+    const found = await call(session, "ns=3;s=Traceability.Queries", "FindItems", [
+        text(UNIT.split(":")[2].toLowerCase()), text("PUMP"), text(""), text(""), text("OP20"),
+        number(-1, DataType.Int32), none, none, zero, number(0, DataType.UInt32),
+        number(5, DataType.UInt32),
+    ]);
+    seen.found = found.outputs[0].map((item) => [item.itemId, item.stationId]);
+    const exported = await call(session, "ns=3;s=Traceability.Queries", "ExportEpcis", [
+        text(UNIT), zero, number(0, DataType.UInt32),
+    ]);
+    seen.epcis = JSON.parse(exported.outputs[0]).epcisBody.eventList.map((event) => event.bizStep);
     const log = await call(session, "ns=3;s=Traceability.Log", "ReadRecords", [
         {
             dataType: DataType.UInt64,

@@ -86,6 +86,14 @@ async def test_it_traces_ingredients(seen: dict[str, Any], units: dict[str, str]
     assert outputs[4:] == [False, "", TraceStatus.Ok]
 
 
+async def test_it_finds_a_unit_and_takes_its_epcis_events(
+    seen: dict[str, Any], units: dict[str, str]
+) -> None:
+    assert [units["unit"], "OP20"] in seen["found"]
+    assert seen["epcis"][:2] == ["commissioning", "arriving"]
+    assert "inspecting" in seen["epcis"]
+
+
 @pytest.mark.parametrize("place", ["station", "area", "root", "server"])
 async def test_it_hears_typed_events_of_a_base_type(
     seen: dict[str, Any], units: dict[str, str], place: str
