@@ -12,13 +12,13 @@ from typing import Any
 from uuid import uuid4
 
 from tests.support.serial import Cable
-from tests.support.waiting import eventually
+from tests.support.waiting import POLL, eventually
 from tracenode.drivers.conformance import Rig
 from tracenode.drivers.driver import Driver
 from tracenode.drivers.registry import Drivers
 from tracenode.models.config import DeviceConfig
 
-__all__ = ["PeerRig", "SerialRig", "TcpRig", "free_port", "made"]
+__all__ = ["CallingRig", "PeerRig", "SerialRig", "TcpRig", "free_port", "made"]
 
 
 def made(driver: str, link: str, at: str = "", **keys: Any) -> Driver:
@@ -83,6 +83,48 @@ class TcpRig(Rig):
 
     def asked(self, data: bytes, writer: asyncio.StreamWriter) -> None:
         """The driver sent something."""
+
+
+class CallingRig(Rig):
+    """A device that connects to us, and again when it was cut off."""
+
+    def __init__(self, driver: str, said: Callable[[int], tuple[bytes, str]], **keys: Any) -> None:
+        self._name, self._said, self._keys = driver, said, keys
+        self._port = free_port()
+        self._calling: asyncio.Future[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    def driver(self) -> Driver:
+        return made(self._name, f"listen://127.0.0.1:{self._port}", **self._keys)
+
+    async def plug(self) -> None:
+        if self._calling is None:
+            self._calling = asyncio.ensure_future(self._call())
+
+    async def pull(self) -> None:
+        calling, self._calling = self._calling, None
+        if calling is not None:
+            calling.cancel()
+            await asyncio.wait([calling])
+
+    async def scan(self, number: int) -> str | None:
+        raw, text = self._said(number)
+        writer = await eventually(lambda: self._writer)
+        assert writer is not None
+        writer.write(raw)
+        return text
+
+    async def _call(self) -> None:
+        while True:
+            try:
+                reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+                try:
+                    await reader.read()
+                finally:
+                    self._writer.transport.abort()
+                    self._writer = None
+            except OSError:
+                await asyncio.sleep(POLL)
 
 
 class SerialRig(Rig):

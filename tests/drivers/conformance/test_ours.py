@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.libmodbus import rtu_slave, serial_line, tcp_slave
-from tests.support.rigs import PeerRig, SerialRig, TcpRig, free_port, made
+from tests.support.rigs import CallingRig, PeerRig, SerialRig, TcpRig, free_port, made
 from tracenode.drivers.conformance import Conformance, Rig
 
 pytestmark = pytest.mark.integration
@@ -34,12 +35,19 @@ POINTS = {
     "Coil": {"at": "co:3"},
     "Text": {"at": "hr:65", "type": "string(2)"},
 }
-QUICK = {"points": POINTS, "groups": {"fast": {"period_ms": 20}}, "timeout_ms": 200}
+QUICK: dict[str, Any] = {"points": POINTS, "groups": {"fast": {"period_ms": 20}}, "timeout_ms": 200}
 
 
 class TestScannerOverTcp(Conformance):
     def rig(self) -> Rig:
         return TcpRig("scanner", line)
+
+
+class TestScannerThatConnectsToUs(Conformance):
+    patience_s = 3.0
+
+    def rig(self) -> Rig:
+        return CallingRig("scanner", line)
 
 
 class TestScannerOnASerialPort(Conformance):

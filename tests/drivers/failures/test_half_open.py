@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -94,6 +95,5 @@ def idle_modbus() -> None:
 
 
 @pytest.mark.parametrize("kind", [client_reader, listening_reader, idle_modbus])
-def test_half_open_connection_is_found_while_nothing_is_sent(kind: object) -> None:
-    assert callable(kind)
+def test_half_open_connection_is_found_while_nothing_is_sent(kind: Callable[[], None]) -> None:
     in_a_private_network(kind)
