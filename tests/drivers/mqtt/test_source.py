@@ -135,13 +135,15 @@ async def test_a_broker_that_goes_under_load_loses_no_scan_that_it_has_saved(
         mosquitto.start()
         sink.gate.set()
         await eventually(lambda: len(set(texts(sink))) == 200, BACK_WITHIN)
+        assert texts(sink) == numbers(1, 200)
         mosquitto.kill()
         await eventually(lambda: supervisor.status("Cell").state is DeviceState.BackOff)
         mosquitto.start()
         await eventually(lambda: supervisor.status("Cell").state is DeviceState.Up, BACK_WITHIN)
         await mosquitto.publish("line/2/scan", "P00201")
-        await eventually(lambda: texts(sink)[-1] == "P00201")
-    assert texts(sink) == numbers(1, 201)
+        await eventually(lambda: "P00201" in texts(sink))
+    # What it had saved of our acknowledgements may be old: it sends scans again as if new.
+    assert list(dict.fromkeys(texts(sink))) == numbers(1, 201)
 
 
 async def test_a_scan_sent_again_after_it_was_booked_is_flagged(mosquitto: Broker) -> None:
