@@ -42,8 +42,15 @@ def test_area_a_is_that_of_the_example() -> None:
     plc.v["MEMORY"]["SEQUENCE"] = 41
     measured = [(1, 2, 3.9), (2, 1, 87.5)]
     at: dict[str, Any] = {"seconds": 1_767_225_600, "milliseconds": 250}
-    more = at | {"evaluation": 2, "reason": 1, "operator": 5, "cycle": 512}
-    plc.book(COMPLETE, "P000123", measured=measured, **more)
+    plc.book(
+        *(COMPLETE, "P000123"),
+        measured=measured,
+        evaluation=2,
+        reason=1,
+        operator=5,
+        cycle=512,
+        **at,
+    )
     plc.cycle()
     expected = example("area-a")
     assert plc.v["AREAA"][:5] + plc.v["AREAA"][6:] == expected[:5] + expected[6:]
