@@ -47,11 +47,12 @@ laws = settings(
 chances = st.integers(0, 2**32).map(Random)
 
 
-@pytest.fixture(params=["sets", "numpy"])
+@pytest.fixture(params=["one by one", "sets", "numpy"])
 def ways(request: pytest.FixtureRequest) -> Iterator[None]:
     """Levels are always so small, or so large, that they are searched in one way."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reach, "HUGE", 0 if request.param == "numpy" else INF)
+        patch.setattr(reach, "FEW", INF if request.param == "one by one" else 0)
         yield
 
 

@@ -74,15 +74,37 @@ class UnusableIndex(Exception):
     """The file is missing, cut, altered, of another store or of another history of this one."""
 
 
-class Neighbours:
-    """One direction. `remembered` are the neighbours of some items, with closed ones and without:
-    what is upstream of many things is asked for again and again."""
+class Near(dict[int, list[int]]):
+    """The items that items of the file lead to, the closed ones with `ever` alone. What was looked
+    up is remembered: what is upstream of many things is asked for again and again.
 
-    __slots__ = ("idx", "ptr", "remembered")
+    Raises:
+        IndexError: an item is newer than the file.
+    """
+
+    def __init__(self, ptr: memoryview, idx: memoryview, *, ever: bool) -> None:
+        self._ptr, self._idx, self._ever = ptr, idx, ever
+
+    def __missing__(self, item: int) -> list[int]:
+        ptr = self._ptr
+        items: list[int] = self._idx[ptr[item] : ptr[item + 1]].tolist()
+        if items and items[0] < 0:
+            items = followed(items, ever=self._ever)
+        if len(items) <= NEAR:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[item] = items
+        return items
+
+
+class Neighbours:
+    """One direction. `near` are the items that each leads to, without closed edges and with."""
+
+    __slots__ = ("idx", "near", "ptr")
 
     def __init__(self, ptr: memoryview, idx: memoryview) -> None:
         self.ptr, self.idx = ptr, idx
-        self.remembered: dict[bool, dict[int, list[int]]] = {False: {}, True: {}}
+        self.near = {ever: Near(ptr, idx, ever=ever) for ever in (False, True)}
 
     def of(self, item: int) -> list[int]:
         """Return the neighbours of an item of the file as they stand in it."""
@@ -102,18 +124,6 @@ class Neighbours:
             if begin != end:
                 found += idx[begin:end].tolist()
         return found
-
-    def followed(self, item: int, *, ever: bool) -> list[int]:
-        """Return the items that an item of the file leads to, and remember them."""
-        items: list[int] = self.idx[self.ptr[item] : self.ptr[item + 1]].tolist()
-        if items and items[0] < 0:
-            items = followed(items, ever=ever)
-        if len(items) <= NEAR:
-            remembered = self.remembered[ever]
-            if len(remembered) >= REMEMBERED:
-                remembered.clear()
-            remembered[item] = items
-        return items
 
 
 def followed(codes: Collection[int], *, ever: bool) -> list[int]:

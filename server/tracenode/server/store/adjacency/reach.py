@@ -15,7 +15,7 @@ __all__ = ["Adjacency"]
 HUGE: Final = 1_500
 """Items of one level, or outputs of them, from which on numpy, where it is installed, is quicker
 than Python."""
-FEW: Final = 32
+FEW: Final = 64
 """Items of one level up to which looking at each is quicker than a set of what is beyond all."""
 AT_ONCE: Final = 10_000
 """Items between two looks at the clock: some 10 ms."""
@@ -48,7 +48,7 @@ class Adjacency(NamedTuple):
         neighbours = self.base.inputs if up else self.base.outputs
         # What came is filed by now; what still comes is behind the snapshot.
         came = (self.overlay.inputs if up else self.overlay.outputs).came
-        remembered = neighbours.remembered[ever].get
+        stored, near = self.base.items, neighbours.near[ever]
         found = list(set(ids))
         seen = {*found, *known}
         todo = iter(found)
@@ -56,12 +56,13 @@ class Adjacency(NamedTuple):
             check()
             if waiting <= FEW:
                 for item in islice(todo, FEW):
-                    beyond = None if item in came else remembered(item)
-                    if beyond is None:
+                    if item in came or item >= stored:
+                        beyond = followed(self._mended(item, up=up), ever=ever)
+                    else:
                         if not (up or self._is_narrow((item,))) and (spread := _numpy_spread()):
                             left = [item, *todo]
                             return spread(self, seen, left, check, up=up, ever=ever, limit=limit)
-                        beyond = self._beyond(item, up=up, ever=ever)
+                        beyond = near[item]
                     for other in beyond:
                         if other not in seen:
                             seen.add(other)
@@ -82,15 +83,6 @@ class Adjacency(NamedTuple):
         if known:
             found = list(seen)
         return found if len(found) <= limit else found[:limit]
-
-    def _beyond(self, item: int, *, up: bool, ever: bool) -> list[int]:
-        """Return the items that one item leads to."""
-        came = (self.overlay.inputs if up else self.overlay.outputs).came
-        if item in came:
-            return followed(self._mended(item, up=up), ever=ever)
-        if item >= self.base.items:
-            return []
-        return (self.base.inputs if up else self.base.outputs).followed(item, ever=ever)
 
     def _codes(self, items: Collection[int], *, up: bool) -> list[int]:
         """Return the neighbours of some items as they stand in the file and since."""
