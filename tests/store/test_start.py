@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,11 @@ from tracenode.models.errors import (
     StoreError,
     StoreLocked,
 )
+from tracenode.models.events import Master, Output, Portion, Receive, Transform
+from tracenode.models.quantities import Quantity
+from tracenode.models.receipts import Requester
 from tracenode.server.store.file import database, migrations
+from tracenode.server.store.reading.catalogue import Catalogue
 from tracenode.server.store.store import Store
 from tracenode.server.trace import Trace
 
@@ -248,3 +254,34 @@ def test_masters_are_journaled(tmp_path: Path) -> None:
     with open_line(tmp_path / "line.db") as trace:
         masters(trace)
         assert trace.head.seq == 5
+
+
+def test_what_is_read_again_at_a_start_is_never_held_whole(tmp_path: Path) -> None:
+    """A record may be of a thousand items: two thousand of them took 900 MiB."""
+    path, units, records = tmp_path / "line.db", 500, 60
+    with Trace.open(path, site="Test", create=True) as trace:
+        for kind, key in (("lot", "STEEL"), ("unit", "PUMP")):
+            data = {"kind": kind, "unit": "KGM"} if kind == "lot" else {"kind": kind}
+            trace.record_now(Master(kind="material", key=key, data=data), Requester("test"))
+        source = "lot:STEEL:S1"
+        whole = Quantity.of(records, "KGM")
+        trace.record_now(Receive(item=source, material="STEEL", quantity=whole), Requester("test"))
+        for number in range(records):
+            made = tuple(
+                Output(item=f"sn:PUMP:P{number}.{unit}", material="PUMP") for unit in range(units)
+            )
+            used = (Portion(item=source, quantity=Quantity.of(1, "KGM")),)
+            receipt = trace.record_now(Transform(inputs=used, outputs=made), Requester("test"))
+            assert not receipt.refused, receipt.text
+        head = trace.head.seq
+    catalogue = Catalogue(path)
+    one = len(pickle.dumps(next(catalogue.latest(1))))
+    tracemalloc.start()
+    try:
+        positions = [record.position for record in catalogue.latest(50)]
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        catalogue.close()
+    assert positions == list(range(head - 49, head + 1))
+    assert most < 30 * one, (most, one)

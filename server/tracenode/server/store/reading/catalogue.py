@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -25,6 +26,7 @@ from tracenode.server.store.reading.resolve import parsed, public_id
 from tracenode.server.store.schema import INF, OPEN_DIGITS
 from tracenode.server.store.writing.journal import (
     NOTED,
+    Entry,
     entries,
     entry_at,
     from_microseconds,
@@ -43,6 +45,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+PAGE: Final = 16
+"""Journal entries that are read at once."""
 RECENT: Final = 16
 """Items of a station that are remembered."""
 
@@ -261,15 +265,15 @@ class Catalogue:
         a station; None where none of the last few was ended by one."""
         return self.read(lambda connection: _completion(connection, name))
 
-    def latest(self, limit: int) -> list[Record]:
-        """Return what was recorded or refused in the last `limit` journal entries, in order."""
-
-        def found(connection: sqlite3.Connection) -> list[Record]:
-            after = max(0, head_of(connection).seq - limit)
-            read = entries(connection, after)
-            return [record_of(entry) for entry in read if entry.type != NOTED]
-
-        return self.read(found)
+    def latest(self, limit: int) -> Iterator[Record]:
+        """Yield what was recorded or refused in the last `limit` journal entries, in order, a few
+        read at a time: one entry may name thousands of items."""
+        after = max(0, self.read(head_of).seq - limit)
+        while page := self.read(partial(_page, after=after)):
+            after = page[-1].seq
+            for entry in page:
+                if entry.type != NOTED:
+                    yield record_of(entry)
 
     # -------------------------------------------------------------- shared
     def _rows(self, sql: str, parameters: Any) -> list[Any]:
@@ -330,6 +334,10 @@ def _items_of(
         if len(found) >= limit:
             break
     return found
+
+
+def _page(connection: sqlite3.Connection, after: int) -> list[Entry]:
+    return list(entries(connection, after, PAGE))
 
 
 def _station(connection: sqlite3.Connection, name: str) -> StationState:
