@@ -106,6 +106,17 @@ def test_a_placeholder_counts_until_its_item_is_known() -> None:
     assert plant.replayed() == plant.dump()
 
 
+def test_an_order_that_an_identified_placeholder_is_told_does_not_count_it() -> None:
+    plant = line()
+    plant.master("station", "OP10", unknown_items="placeholder")
+    stood_in = plant.ok("start", item="P9", station="OP10").item
+    plant.ok("register", item="P10", material="PUMP", order="4711")
+    plant.ok("identify", placeholder=stood_in, item="P10")
+    plant.ok("scrap", item=stood_in, order="4712")
+    assert counted(plant) == {"4711": (1, 0, 0)}
+    assert plant.replayed() == plant.dump()
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(

@@ -95,8 +95,9 @@ def follow(connection: sqlite3.Connection, fact: Fact, standing: Standing, was: 
         move(connection, was, NOWHERE if again is None else place(connection, again))
         return
     if order and standing.life is not None and standing.life[1] == fact.seq:
-        standing.order = order
-    if standing.order:
+        # What a placeholder is told after it was identified does not make it count again.
+        standing.order = None if is_placeholder(standing.public) else order
+    if standing.order != "":
         move(connection, was, place(connection, standing))
 
 
