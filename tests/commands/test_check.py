@@ -31,6 +31,27 @@ def test_the_example_is_fine_and_shows_what_devices_are_asked() -> None:
     assert list(plan["read_plan"]) == ["PLC_OP10"]
 
 
+def test_a_mailbox_over_opcua_is_in_the_plan(tmp_path: Path) -> None:
+    text = """
+[site]
+id = "a"
+
+[[stations]]
+id = "OP10"
+path = "Hall1"
+
+[[devices]]
+id = "PLC"
+driver = "opcua"
+link = "opc.tcp://192.0.2.10"
+security = "None"
+station = "OP10"
+mailbox = { station_number = 10, area_a = "ns=2;s=A", area_b = "ns=2;s=B" }
+"""
+    (plan,) = document("check", configured(tmp_path, text))["read_plan"].values()
+    assert plan[-1] == "mailbox: ns=2;s=A read every 50 ms, answers in ns=2;s=B"
+
+
 FAULTY = """
 [site]
 id = "plant 1"

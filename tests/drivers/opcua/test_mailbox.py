@@ -18,6 +18,7 @@ from tracenode.drivers.mailbox.device import MailboxDevice
 from tracenode.drivers.opcua.configured import configured_opcua
 from tracenode.models.config import DeviceConfig, StationConfig
 from tracenode.models.events import Master, Register
+from tracenode.models.readings import Quality
 from tracenode.models.receipts import Requester
 from tracenode.server.trace import Trace
 
@@ -66,7 +67,7 @@ async def trace(tmp_path: Path) -> AsyncIterator[Trace]:
         yield opened
 
 
-def driver(plc: Plc, trace: Trace, **keys: Any) -> MailboxDevice:
+def driver(plc: Plc, trace: Trace, *, stale_after_s: float = 10.0, **keys: Any) -> MailboxDevice:
     mailbox = {
         "station_number": 10,
         "area_a": "nsu=urn:tests:program;s=A",
@@ -77,8 +78,9 @@ def driver(plc: Plc, trace: Trace, **keys: Any) -> MailboxDevice:
     }
     points = {"Force": {"node": "ns=3;s=Force", "type": "Double"}}
     table = {"security": "None", "publishing_ms": 50, "points": points, "mailbox": mailbox}
+    table |= {"station": "OP10", "stale_after_s": stale_after_s}
     config = DeviceConfig.model_validate(
-        {"id": "PLC", "driver": "opcua", "link": plc.link, "station": "OP10", **table}
+        {"id": "PLC", "driver": "opcua", "link": plc.link, **table}
     )
     made = configured_opcua(config, Path(), {"OP10": STATION}, trace)
     assert isinstance(made, MailboxDevice)
@@ -120,16 +122,28 @@ async def test_a_controller_killed_with_its_request_open_is_answered_once(
     assert (count["start"], count["complete"]) == (1, 1)
 
 
+async def test_readings_of_a_program_that_stands_still_age_as_the_device_has_it(
+    controller: Plc, trace: Trace
+) -> None:
+    plc, shown = NodePlc(controller), Shown()
+    await plc.begin()
+    async with supervised(driver(controller, trace, stale_after_s=0.2), shown):
+        await eventually(lambda: shown.value("Force") == 1.5)
+        lost = Quality.NoCommunication
+        await eventually(lambda: shown.quality("Force") == lost)
+
+
 async def test_what_is_no_area_is_named_and_nothing_is_written(
     controller: Plc, trace: Trace
 ) -> None:
     shown = Shown()
-    for nodes, words in (
+    cases: list[tuple[dict[str, Any], str]] = [
         ({}, "BadNodeIdUnknown"),
         ({"area_a": "ns=3;s=Levels"}, "UInt16[]"),
         ({"area_a": "nsu=urn:gone;s=A"}, "urn:gone"),
         ({"area_a": "ns=3;s=Short"}, "elements 0 to 8"),
-    ):
+    ]
+    for nodes, words in cases:
         device = driver(controller, trace, **nodes)
         await controller.do("reset")
         await controller.do("add", "Short", "UInt16[]", [0x5452, 0x0100])

@@ -53,4 +53,4 @@ def configured_opcua(
         device=config.id,
         poll_ms=mailbox.poll_ms,
     )
-    return MailboxDevice(source, station)
+    return MailboxDevice(source, station, stale_after=config.stale_after_s)

@@ -90,8 +90,8 @@ def _echo_plans(config: Path, line: Line, plans: Mapping[str, Sequence[str]]) ->
 
 
 def _mailbox_plan(device: DeviceConfig) -> Iterator[str]:
-    if "mailbox" not in device.options:
-        return
+    if device.driver != "modbus" or "mailbox" not in device.options:
+        return  # others have their mailbox in their own plan
     mailbox = MailboxOptions.model_validate(device.options["mailbox"])
     end_a, end_b = mailbox.base_a + mailbox.layout.size - 1, mailbox.base_b + AREA_B_SIZE - 1
     yield (
