@@ -61,3 +61,26 @@ async def test_block_that_is_read_wrong_once_is_read_again(plant: Plant, plc: Co
         assert (await plc.ask(CHECK_IN, unit)).result == GO
     assert len(wrong) == 2
     assert not (await plant.count())["reject"]
+
+
+async def test_payload_that_never_stands_still_is_told(plant: Plant, plc: Controller) -> None:
+    unit = await plant.unit()
+
+    def count(operation: str) -> None:
+        """The program writes its clock into the payload, and its check value no more."""
+        plc.a[5] ^= 1
+        if plc.a[-1]:
+            plc.a[16] = (plc.a[16] + 1) % 1000
+
+    async with plant.serving(plc) as mailbox:
+        plc.after = count
+        plc.put(CHECK_IN, unit)
+        await eventually(lambda: plc.reads > 20)
+        assert mailbox.trouble == ""
+        plant.ahead = 3.0
+        await eventually(lambda: "the payload (from A+9) changes" in mailbox.trouble)
+        assert plc.answer is None
+        plc.after = lambda operation: None
+        plc.put(CHECK_IN, unit)
+        await eventually(lambda: plc.answer)
+        assert plc.written.result == GO

@@ -184,7 +184,9 @@ class StationMailbox:
             # read alike again, else the next look finds the right one.
             again = await self._read_settled()
             if again is None or again[area.HEAD_SEQ :] != words[area.HEAD_SEQ :]:
+                self._is_torn("the payload (from A+9) changes while it is read, its CRC is wrong")
                 return
+        self._torn = None
         status = words[area.STATUS]
         bypass, self._more = bool(status & PlcBits.Bypass), bool(status & PlcBits.MoreData)
         self._bypass.notice(bypass, self._clock.utc())
@@ -229,11 +231,14 @@ class StationMailbox:
             boot, head = await self._memory.read_a(area.BOOT, 2)
             (tail,) = await self._memory.read_a(self._layout.tail, 1)
             if (boot, head, tail) == (words[area.BOOT], words[area.HEAD_SEQ], head) and tail:
-                self._torn = None
                 return words
-        since = self._torn[0] if self._torn else self._clock.monotonic()
-        self._torn = (since, f"ReqSeqHead (A+8) is {head}, ReqSeq (A+{self._layout.tail}) {tail}")
+        self._is_torn(f"ReqSeqHead (A+8) is {head}, ReqSeq (A+{self._layout.tail}) {tail}")
         return None
+
+    def _is_torn(self, why: str) -> None:
+        """Note why nothing can be read, since when it can't."""
+        since = self._torn[0] if self._torn else self._clock.monotonic()
+        self._torn = (since, why)
 
     # ------------------------------------------------------------ beside the requests
     async def _record_bypass(self) -> bool:

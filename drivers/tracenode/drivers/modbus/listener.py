@@ -86,13 +86,17 @@ class ServedUnit:
     async def write(self, values: Mapping[str, Value], *, verify: bool = True) -> None:
         raise MalformedRequest("point", "a device with points", ", ".join(values))
 
+    def takes(self, peer: str) -> bool:
+        """Whether a client may come from this address."""
+        return not self.allow or any(ip_address(peer) in network for network in self.allow)
+
     def answer(self, peer: str, pdu: bytes) -> bytes:
         """Do what a client asks.
 
         Raises:
             Refused: it is not allowed, or can't be understood.
         """
-        if self.allow and not any(ip_address(peer) in network for network in self.allow):
+        if not self.takes(peer):
             raise Refused(NO_SUCH_UNIT)
         self.stats.requests += 1
         function = pdu[0]
@@ -165,13 +169,14 @@ class Listener:
                 writer.transport.abort()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._joined) >= self.clients:
+        peer = writer.get_extra_info("peername")[0]
+        strange = not any(unit.takes(peer) for unit in self._units.values())
+        if strange or len(self._joined) >= self.clients:
             writer.transport.abort()
             return
         self._joined.add(writer)
         try:
             with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
-                peer = writer.get_extra_info("peername")[0]
                 while await self._serve(reader, writer, peer):
                     pass
         finally:
