@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from tracenode.models.errors import UnknownItem
 from tracenode.models.events import parse_event
-from tracenode.models.receipts import Receipt, Requester
-from tracenode.server.epcis import EpcisPage, export_epcis
+from tracenode.models.receipts import Receipt, Record, Requester
+from tracenode.server.epcis import EpcisPage, export, export_epcis
+from tracenode.server.store.writing.journal import Entry, record_of
 from tracenode.server.trace import Trace
 
 GTIN, SSCC = "09506000134352", "106141412345678908"
@@ -84,6 +86,39 @@ def test_a_registration_commissions_what_has_a_gs1_key(line: Line) -> None:
     assert first["bizTransactionList"] == [
         {"type": "prodorder", "bizTransaction": "urn:tracenode:order:Plant%201:47%2F11"}
     ]
+
+
+@pytest.mark.parametrize("serial", ["A" * 21, "P 1", "P#1", "\u00c41"])
+def test_a_number_that_gs1_does_not_allow_makes_no_gs1_key(line: Line, serial: str) -> None:
+    item = line.book("register", item=serial, material="PUMP").item
+    (said,) = [json.loads(text) for text in line.page(item=item).events]
+    assert said["epcList"] == [f"{URN}:{quote(item, safe='')}"]
+
+
+def test_a_gtin_that_a_material_gets_later_is_told_of_its_earlier_items_too(line: Line) -> None:
+    (before,) = [json.loads(text) for text in line.page(item="R2").events]
+    line.book("master", kind="material", key="ROTOR", data={"kind": "unit", "gtin": GTIN})
+    (after,) = [json.loads(text) for text in line.page(item="R2").events]
+    assert after["epcList"] == [f"https://id.gs1.org/01/{GTIN}/21/R2"]
+    assert {**before, "epcList": []} == {**after, "epcList": []}
+
+
+def test_a_page_reads_no_more_records_than_it_tells(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(9):
+        line.book("observe", item="R1", station="OP10")
+    read: list[Entry] = []
+
+    def noted(entry: Entry) -> Record:
+        read.append(entry)
+        return record_of(entry)
+
+    monkeypatch.setattr(export, "record_of", noted)
+    for item in ("", "R1"):
+        read.clear()
+        assert len(line.page(item=item, limit=3).events) <= 3
+        assert len(read) == 4
 
 
 def test_a_lot_is_a_quantity_of_a_class(line: Line) -> None:

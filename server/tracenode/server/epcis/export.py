@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -15,12 +15,15 @@ from tracenode.server.store.reading.known import number_of
 from tracenode.server.store.reading.master import master_data
 from tracenode.server.store.reading.snapshot import Connection
 from tracenode.server.store.writing.journal import (
+    NOTED,
+    REFUSED,
+    Entry,
+    entries,
     entry_at,
     from_microseconds,
     head_of,
     position_of,
     position_of_sequence,
-    published,
     record_of,
 )
 
@@ -32,8 +35,7 @@ CONTEXT: Final = (
     "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
     {"tracenode": "urn:tracenode:epcis:"},
 )
-_TOUCHING: Final = """
-SELECT t.seq FROM touch t WHERE t.item=? AND t.seq>=? ORDER BY t.seq LIMIT ?"""
+_TOUCHING: Final = "SELECT t.seq FROM touch t WHERE t.item=? AND t.seq>=? ORDER BY t.seq"
 _OWNER: Final = "SELECT coalesce(state_of, id) FROM item WHERE id=?"
 
 
@@ -77,7 +79,7 @@ def export_epcis(
     created = from_microseconds(head_of(connection).rec)
     said: list[str] = []
     size = 0
-    for number, record in enumerate(_records(connection, item, max(1, from_sequence), limit + 1)):
+    for number, record in enumerate(_records(connection, item, max(1, from_sequence))):
         events = [_text(event) for event in epcis_events(record, identities, _origin(connection))]
         size += sum(map(len, events))
         if number and (number == limit or size > MAX_CHARACTERS):
@@ -87,21 +89,21 @@ def export_epcis(
     return EpcisPage(tuple(said), 0, created)
 
 
-def _records(connection: Connection, item: str, first: int, limit: int) -> Iterator[Record]:
-    if not item:
-        yield from published(connection, first, limit)
-        return
-    ((owner,),) = connection.execute(_OWNER, (number_of(connection, item),))
+def _records(connection: Connection, item: str, first: int) -> Iterator[Record]:
+    """Yield the published records one by one: each may name thousands of items."""
     position = position_of_sequence(connection, first)
-    while limit > 0:
-        rows = connection.execute(_TOUCHING, (owner, position, limit)).fetchall()
-        found = [_at(connection, seq) for (seq,) in rows]
-        told = [record for record in found if record is not None and record.sequence]
-        yield from told
-        if len(rows) < limit:
-            return
-        limit -= len(told)
-        position = rows[-1][0] + 1
+    found: Iterable[Entry | None]
+    if item:
+        ((owner,),) = connection.execute(_OWNER, (number_of(connection, item),))
+        touching = connection.execute(_TOUCHING, (owner, position))
+        found = (entry_at(connection, seq) for (seq,) in touching)
+    else:
+        found = entries(connection, position - 1)
+    for entry in found:
+        if entry is not None and entry.type not in (REFUSED, NOTED):
+            record = record_of(entry)
+            if record.sequence:
+                yield record
 
 
 def _at(connection: Connection, position: int) -> Record | None:

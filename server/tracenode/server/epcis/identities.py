@@ -1,12 +1,14 @@
 """URIs of items, stations and orders.
 
 An item with a GS1 key has a GS1 Digital Link URI, for which, unlike for an EPC URN, nobody need
-know how long the company prefix is: its part is a GTIN-14, or the material has one; a container or
-carrier is numbered by an SSCC. Any other has `urn:tracenode:item:<site>:<public id>`.
+know how long the company prefix is: its part is a GTIN-14, or the material has one, and its number
+is one that GS1 allows; a container or carrier is numbered by an SSCC. Any other has
+`urn:tracenode:item:<site>:<public id>`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Final
@@ -22,6 +24,8 @@ __all__ = ["Identities"]
 RESOLVER: Final = "https://id.gs1.org"
 _KEYS: Final = {SCHEMES[ItemKind.Unit]: "21", SCHEMES[ItemKind.Lot]: "10"}
 _PLACES: Final = (SCHEMES[ItemKind.Container], SCHEMES[ItemKind.Carrier])
+_NUMBER: Final = re.compile(r"[!\"%-?A-Z_a-z]{1,20}")
+"""A serial or lot number: character set 82 (GS1 General Specifications 3.4.4, 3.5.2, 7.11)."""
 GTIN: Final = 14
 SSCC: Final = 18
 
@@ -38,7 +42,7 @@ class Identities:
         """Return the URI of an item."""
         identity = Identity.parse(public)
         if identity is not None and not identity.generation and not identity.state:
-            key = _KEYS.get(identity.scheme)
+            key = _KEYS.get(identity.scheme) if _NUMBER.fullmatch(identity.text) else None
             gtin = self._gtin(identity.part) if key else ""
             if gtin:
                 return f"{RESOLVER}/01/{gtin}/{key}/{quote(identity.text, safe='')}"
