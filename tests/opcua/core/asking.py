@@ -97,6 +97,13 @@ class Subscribed:
         request.Parameters.ItemsToModify = list(items)
         return (await send(self.client, request)).Results
 
+    async def delete(self, *ids: int) -> list[ua.StatusCode]:
+        params = ua.DeleteMonitoredItemsParameters()
+        params.SubscriptionId = self.number
+        params.MonitoredItemIds = [ua.UInt32(number) for number in ids]
+        results: list[ua.StatusCode] = await self.client.uaclient.delete_monitored_items(params)
+        return results
+
     async def set_mode(self, mode: ua.MonitoringMode, *ids: int) -> list[ua.StatusCode]:
         request = ua.SetMonitoringModeRequest()
         request.Parameters.SubscriptionId = self.number

@@ -284,15 +284,71 @@ async def test_a_change_of_an_item_is_really_one(sample: Sample, sub: Subscribed
     assert values(await sub.notified()) == [(7, 12.0), (7, 18.0)]
 
 
+@pytest.mark.parametrize("interval", [0.0, 100.0])
+async def test_a_value_held_back_is_not_lost_with_the_interval(
+    sample: Sample, sub: Subscribed, interval: float
+) -> None:
+    await tell(sample, 0.0)
+    number = (await sub.create(data_item(PLAIN, interval=60_000)))[0].MonitoredItemId
+    assert values(await sub.notified()) == [(1, 0.0)]
+    await tell(sample, 1.0)
+    change = ua.MonitoredItemModifyRequest()
+    change.MonitoredItemId = number
+    change.RequestedParameters = data_item(PLAIN, interval=interval).RequestedParameters
+    await sub.modify(change)
+    assert values(await sub.notified()) == [(1, 1.0)]
+
+
 async def test_deleted_items_are_told_no_more(sample: Sample, sub: Subscribed) -> None:
     number = (await sub.create(data_item(PLAIN)))[0].MonitoredItemId
     await sub.notified()
-    params = ua.DeleteMonitoredItemsParameters()
-    params.SubscriptionId, params.MonitoredItemIds = sub.number, [number, ua.UInt32(999)]
-    codes = await sub.client.uaclient.delete_monitored_items(params)
+    codes = await sub.delete(number, 999)
     assert [code(one) for one in codes] == [0, S.BadMonitoredItemIdInvalid]
     await tell(sample, 77.0)
     assert await sub.quiet()
+
+
+async def test_a_value_that_can_not_be_made_is_told_so(
+    sample: Sample, sub: Subscribed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And others of its interval are read after it."""
+    cells = [sample.server.space.value_cell(node_id) for node_id in (PLAIN, GAUGE)]
+    asked = [0]
+
+    def made(*_: object) -> ua.DataValue:
+        asked[0] += 1
+        return data_value(float(asked[0]), V.Double)
+
+    def broken(*_: object) -> ua.DataValue:
+        raise ZeroDivisionError
+
+    for cell, makes in zip(cells, (broken, made), strict=True):
+        assert cell is not None
+        cell.value_callback = makes
+    try:
+        await sub.create(data_item(PLAIN, 1), data_item(GAUGE, 2))
+        told = message(await sub.notified(), ua.DataChangeNotification).MonitoredItems
+        assert [code(one.Value.StatusCode) for one in told] == [S.BadInternalError, 0]
+        for _ in range(2):
+            assert values(await sub.notified())[0][0] == 2
+    finally:
+        await tell(sample, 0.0)
+        await tell(sample, 0.0, node_id=GAUGE)
+    assert asked[0] >= 3
+    assert PLAIN.to_string() in caplog.text
+
+
+async def test_who_watches_a_node_that_is_removed_is_told_so(
+    sample: Sample, sub: Subscribed
+) -> None:
+    gone = site("Gauge.Gone")
+    made = variable_node(gone, name("Gone"), ua_id(ObjectIds.Double), data_value(1.0, V.Double))
+    sample.server.book.add(made, site("Plant"), ua_id(ObjectIds.HasComponent))
+    await sub.create(data_item(gone))
+    assert values(await sub.notified()) == [(1, 1.0)]
+    sample.server.book.remove(gone)
+    (told,) = message(await sub.notified(), ua.DataChangeNotification).MonitoredItems
+    assert code(told.Value.StatusCode) == S.BadNodeIdUnknown
 
 
 async def test_a_value_that_can_not_be_encoded_is_told_so(

@@ -284,6 +284,43 @@ async def test_lost_events_are_told_of(sample: Sample, client: Client, oldest: b
         assert sequences == ([3, 4, 5] if oldest else [0, 1, 5])
 
 
+@pytest.mark.parametrize("most", [1, 3])
+async def test_what_tells_of_lost_events_counts_as_one(
+    sample: Sample, client: Client, most: int
+) -> None:
+    """A message has no more notifications than were agreed on (OPC 10000-4 5.14.2)."""
+    async with subscribed(client, most=most) as sub:
+        await sub.create(event_item(queue=3, oldest=False))
+        for sequence in range(6):
+            await sample.server.events.emit(operation(sequence))
+        told: list[Any] = []
+        while len(told) < 4:
+            events = message(await sub.notified(), ua.EventNotificationList).Events
+            assert len(events) <= most
+            told += [one.EventFields for one in events]
+        assert [one[1].Value for one in told] == [0, 1, 5, None]
+        assert told[-1][0].Value == ua_id(ObjectIds.EventQueueOverflowEventType)
+        assert await sub.quiet()
+
+
+async def test_deleted_items_that_nobody_asks_for_are_not_kept(
+    sample: Sample, client: Client
+) -> None:
+    async with subscribed(client, enabled=False) as sub:
+        (kept,) = await sub.create(data_item(torque(sample), 7))
+        for _ in range(20):
+            made = await sub.create(*[data_item(torque(sample))] * 100)
+            await sub.delete(*(one.MonitoredItemId for one in made))
+        held = sample.server.engine.iserver.subscriptions.subscriptions[sub.number]
+        assert list(held.items) == [kept.MonitoredItemId]
+        assert len(held.ready) <= 202
+        enable = ua.SetPublishingModeRequest()
+        enable.Parameters.PublishingEnabled = True
+        enable.Parameters.SubscriptionIds = [sub.number]
+        await send(client, enable)
+        assert [handle for handle, _ in values(await sub.notified())] == [7]
+
+
 async def test_one_session_has_so_many_subscriptions(sample: Sample) -> None:
     async with other(sample) as client:
         request = ua.CreateSubscriptionRequest()

@@ -93,6 +93,13 @@ class TraceAddressSpace(AddressSpace):
         cell.value, cell.value_callback = value, None
         notify(cell, value)
 
+    @staticmethod
+    def tell_gone(node: NodeData) -> None:
+        """Tell who watches a node that it is there no more (OPC 10000-4 5.13.1)."""
+        gone = ua.DataValue(StatusCode=ua_status(StatusCodes.BadNodeIdUnknown))
+        for cell in node.attributes.values():
+            notify(cell, gone)
+
     def watch(
         self, node_id: ua.NodeId, attr: AttributeIds, watcher: Watcher
     ) -> AttributeValue | None:

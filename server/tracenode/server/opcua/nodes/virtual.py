@@ -202,8 +202,9 @@ class VirtualNodes(MutableMapping[ua.NodeId, NodeData]):
         self._space.changes += 1
 
     def __delitem__(self, key: ua.NodeId) -> None:
-        del self.real[key]
+        node = self.real.pop(key)
         self._space.changes += 1
+        self._space.tell_gone(node)
 
     def __iter__(self) -> Iterator[ua.NodeId]:
         return iter(self.real)

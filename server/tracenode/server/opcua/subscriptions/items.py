@@ -198,11 +198,12 @@ class DataItem(Item):
         """Take samples at another interval."""
         if sampler is self.sampler:
             return
-        if self.sampler is not None:
-            self.sampler.forget(self)
+        waiting = None if self.sampler is None else self.sampler.forget(self)
         self.sampler = sampler
         if sampler is not None and self.mode is not DISABLED and self.target.is_polled:
             sampler.poll(self)
+        if waiting is not None:
+            self.changed(waiting)
 
     def read(self) -> Sample:
         """Return the value of now."""
@@ -305,6 +306,10 @@ class EventItem(Item):
         done = super().take(told)
         if self.lost_last and not self.entries:
             self.lost_last = False
+            if told.is_full:  # it waits for the next message
+                self.begin(self._lost())
+                self.released = 1
+                return False
             self._tell(self._lost(), told)
         return done
 

@@ -291,6 +291,7 @@ class MonitoredItems:
                 item.close()
                 self.count -= 1
             results.append(ua_status(code))
+        subscription.tidy()
         return results
 
     def recheck(self, watcher: Watcher, subscription: Subscription) -> None:

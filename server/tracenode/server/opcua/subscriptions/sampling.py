@@ -61,10 +61,10 @@ class Sampler:
         self._polled[item] = None
         self._arm()
 
-    def forget(self, item: Sampled) -> None:
-        """Give `item` nothing any more."""
-        self._waiting.pop(item, None)
+    def forget(self, item: Sampled) -> Sample | None:
+        """Give `item` nothing any more; returns the sample that it was to get."""
         self._polled.pop(item, None)
+        return self._waiting.pop(item, None)
 
     def close(self) -> None:
         """Stop the timer."""

@@ -29,6 +29,8 @@ __all__ = ["Owner", "Subscription", "Terms"]
 S = StatusCodes
 OVERHEAD = 2_048
 """Bytes of a message beside its notifications: headers, acknowledgements, sequence numbers."""
+SPARE = 100
+"""Items in `ready` that may have been deleted, beside as many as there are twice."""
 Owner = tuple[object, str]
 """Whom a subscription belongs to when its session is gone: user and client application."""
 
@@ -152,6 +154,18 @@ class Subscription:
         """Return an id for a new item."""
         self._last_item += 1
         return self._last_item
+
+    def tidy(self) -> None:
+        """Let go of deleted items, once they are most of those that were ready."""
+        ready = self.ready
+        if len(ready) <= 2 * len(self.items) + SPARE:
+            return
+        for _ in range(len(ready)):
+            item = ready.popleft()
+            if item.waiting:
+                ready.append(item)
+            else:
+                item.is_ready = False
 
     def resend(self) -> None:
         """Tell the value of now of every reporting item (SendInitialValues)."""

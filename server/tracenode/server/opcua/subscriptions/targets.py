@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from asyncua import ua
 from asyncua.server.address_space import AttributeValue
 from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
 
+from tracenode.server.opcua.ids import ua_status
 from tracenode.server.opcua.nodes.samples import Sample
 from tracenode.server.opcua.nodes.space import TraceAddressSpace, Watcher, enlist
 
 __all__ = ["Target"]
+
+log = logging.getLogger(__name__)
 
 KEPT = 1024
 """The weight of a value, in bytes, that is kept for the next item."""
@@ -75,12 +81,19 @@ class Target:
         change."""
         cell = self.cell
         if cell is None or cell.value is None or cell.value_callback is not None:
-            return Sample(self._space.read_attribute_value(self.node_id, self.attribute))
+            return Sample(self._made())
         sample = self._sample
         if sample is None or sample.value is not cell.value:
             sample = Sample(cell.value)
             self._sample = sample if sample.weight <= KEPT else None
         return sample
+
+    def _made(self) -> ua.DataValue:
+        try:
+            return self._space.read_attribute_value(self.node_id, self.attribute)
+        except Exception as e:  # noqa: BLE001  # of whoever makes it; others are read after it
+            log.error("%s can't be read: %r", self.node_id.to_string(), e)
+            return ua.DataValue(StatusCode=ua_status(StatusCodes.BadInternalError))
 
     def _remember(self, cell: AttributeValue | None) -> None:
         space = self._space
