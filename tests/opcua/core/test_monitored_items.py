@@ -284,6 +284,22 @@ async def test_a_change_of_an_item_is_really_one(sample: Sample, sub: Subscribed
     assert values(await sub.notified()) == [(7, 12.0), (7, 18.0)]
 
 
+@pytest.mark.parametrize("oldest", [True, False])
+async def test_a_queue_that_becomes_one_value_shows_no_overflow(
+    sample: Sample, sub: Subscribed, oldest: bool
+) -> None:
+    """A queue of one is a buffer of the newest value (OPC 10000-4 5.13.1.5)."""
+    await tell(sample, 0.0)
+    number = (await sub.create(data_item(PLAIN, queue=2, oldest=oldest)))[0].MonitoredItemId
+    await tell(sample, 1.0, 2.0, 3.0)
+    change = ua.MonitoredItemModifyRequest()
+    change.MonitoredItemId = number
+    change.RequestedParameters = data_item(PLAIN, oldest=oldest).RequestedParameters
+    await sub.modify(change)
+    (told,) = message(await sub.notified(), ua.DataChangeNotification).MonitoredItems
+    assert (told.Value.Value.Value, code(told.Value.StatusCode)) == (3.0, 0)
+
+
 @pytest.mark.parametrize("interval", [0.0, 100.0])
 async def test_a_value_held_back_is_not_lost_with_the_interval(
     sample: Sample, sub: Subscribed, interval: float

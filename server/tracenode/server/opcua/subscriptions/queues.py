@@ -105,7 +105,9 @@ class Queue(Generic[W]):
         """Change the bounds; what no longer fits goes as in an overflow."""
         self.size, self.discard_oldest = size, discard_oldest
         while len(self.entries) > size:
-            self._lose(oldest=discard_oldest)
+            self._lose(oldest=discard_oldest or size == 1)
+        if size == 1:
+            self.lost_first = self.lost_last = False
 
     def mark(self) -> None:
         """Give entries the signs of an overflow that are due; those that can't carry one leave
