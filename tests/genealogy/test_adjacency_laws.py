@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +26,8 @@ from tracenode.server.genealogy.answers.lineage import ingredients, where_used
 from tracenode.server.genealogy.answers.recall import recall_scope
 from tracenode.server.genealogy.edges.closure import reachable
 from tracenode.server.genealogy.moment import Span, moment_of
-from tracenode.server.store.adjacency import reach
-from tracenode.server.store.adjacency.layout import Base, open_index, write_index
+from tracenode.server.store.adjacency import layout, reach
+from tracenode.server.store.adjacency.layout import Base, Near, open_index, write_index
 from tracenode.server.store.adjacency.moved import moved_since
 from tracenode.server.store.adjacency.overlay import Overlay
 from tracenode.server.store.adjacency.reach import Adjacency
@@ -282,6 +283,19 @@ def test_what_was_mounted_leads_to_what_was_mounted_again() -> None:
 
 
 @pytest.mark.usefixtures("ways")
+def test_what_is_remembered_of_neighbours_is_bounded_by_how_many_they_are() -> None:
+    items, each = 1_000, layout.NEAR
+    near = Near(
+        memoryview(array("q", range(0, (items + 1) * each, each))),
+        memoryview(array("i", range(items * each))),
+        ever=False,
+    )
+    for item in range(items):
+        assert near[item] == [*range(item * each, (item + 1) * each)]
+        assert sum(len(kept) for kept in near.values()) <= layout.REMEMBERED
+    assert near
+
+
 def test_a_limit_bounds_what_is_found() -> None:
     chance = Chance(Random(3))
     for _ in range(60):

@@ -49,8 +49,10 @@ NO_STATE: Final = 255
 CONTENT: Final = 254
 """In `states`: a content, which has the state of its owner, or was emptied out."""
 
-REMEMBERED: Final = 4096
-"""Items whose neighbours are remembered, of each kind: some 1 MB."""
+REMEMBERED: Final = 32_768
+"""Numbers of neighbours that are remembered, of each kind: some 1 MB."""
+ENTRY: Final = 4
+"""As many numbers is what one item takes beside its neighbours."""
 NEAR: Final = 256
 """Neighbours that are remembered of one item, at most."""
 
@@ -84,6 +86,7 @@ class Near(dict[int, list[int]]):
 
     def __init__(self, ptr: memoryview, idx: memoryview, *, ever: bool) -> None:
         self._ptr, self._idx, self._ever = ptr, idx, ever
+        self._room = REMEMBERED
 
     def __missing__(self, item: int) -> list[int]:
         ptr = self._ptr
@@ -91,8 +94,10 @@ class Near(dict[int, list[int]]):
         if items and items[0] < 0:
             items = followed(items, ever=self._ever)
         if len(items) <= NEAR:
-            if len(self) >= REMEMBERED:
+            self._room -= ENTRY + len(items)
+            if self._room < 0:
                 self.clear()
+                self._room = REMEMBERED
             self[item] = items
         return items
 
