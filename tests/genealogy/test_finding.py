@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from dataclasses import replace
 from datetime import datetime
 from random import Random
@@ -16,10 +17,12 @@ from tests.genealogy.chance import UNITS, Chance
 from tests.genealogy.test_plans import LARGE, Overheard, aliases, plans
 from tests.store.plant import Plant, instant
 from tracenode.models.analysis import FindItems, FoundItems, TimeWindow
-from tracenode.models.answers import Asked, Ingredients, ItemDetail, WhereUsed, canonical
+from tracenode.models.answers import Asked, Ingredients, ItemDetail, ItemView, WhereUsed, canonical
 from tracenode.models.errors import MalformedRequest, TraceError, UnknownItem, UnknownStation
 from tracenode.models.items import ItemState
 from tracenode.server.genealogy import answer
+from tracenode.server.genealogy.analysis import finding
+from tracenode.server.genealogy.answers.detail import view_of
 from tracenode.server.store.schema import INF
 from tracenode.server.store.writing.journal import microseconds
 
@@ -76,6 +79,21 @@ def test_what_is_asked_together_must_all_be_so(line: Plant) -> None:
     assert ids(line, material="NONE") == []
 
 
+def test_a_lot_that_was_topped_up_and_a_container_are_made_from_what_came_in(line: Plant) -> None:
+    line.ok("receive", item="L2", material="STEEL", quantity="9 KGM")
+    line.ok("consume", item="PA-2", lot="L2", quantity="1 KGM")
+    line.ok("transfer", source="L1", target="L2", quantity="1 KGM")
+    line.ok("register", item="B1", material="BOX")
+    line.ok("fill", container="B1", lot="L2", quantity="1 KGM")
+    assert ids(line, made_from="L1") == [
+        "container:BOX:B1",
+        "lot:STEEL:L2",
+        "sn:CAR:PA-1",
+        "sn:PUMP:PA-1",
+    ]
+    assert ids(line, made_from="L2") == ["container:BOX:B1", "sn:PUMP:PA-2"]
+
+
 def test_the_order_is_the_latest_that_was_named(line: Plant) -> None:
     assert ids(line, order="4711") == ["sn:PUMP:PA-1"]
     assert ids(line, order="4712") == ["sn:PUMP:PA-2"]
@@ -102,12 +120,27 @@ def test_what_is_cut_says_so(line: Plant) -> None:
     assert late.statement.truncated
 
 
+def test_what_each_item_says_is_looked_up_within_the_deadline(
+    line: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*asked: Any) -> ItemView:
+        time.sleep(0.1)
+        return view_of(*asked)
+
+    monkeypatch.setattr(finding, "view_of", slowly)
+    late = found(line, deadline_s=0.25)
+    assert late.statement.truncated
+    assert len(late.items) < 5
+
+
 @pytest.mark.parametrize(
     ("asked", "refused"),
     [
         ({"made_from": "nobody"}, UnknownItem),
         ({"station": "nowhere"}, UnknownStation),
         ({"offset": -1}, MalformedRequest),
+        ({"offset": 1 << 63}, MalformedRequest),
+        ({"text": "\0"}, MalformedRequest),
         ({"text": "x" * 255}, MalformedRequest),
         ({"state": ItemState.OnHold}, MalformedRequest),
         ({"since": instant(3), "until": instant(3)}, MalformedRequest),
@@ -162,7 +195,9 @@ def one_by_one(chance: Chance, question: FindItems) -> list[str]:
     made: set[str] = set()
     if question.made_from:
         used = WhereUsed(item=question.made_from, ever=True, **moment)
-        made = {node.item for node in answer(connection, used).nodes if node.depth}
+        nodes = answer(connection, used).nodes
+        made = {node.item.partition("~s")[0] for node in nodes if node.depth}
+        made.discard(nodes[0].item.partition("~s")[0])
     visited: set[str] = set()
     if question.station:
         window = TimeWindow(

@@ -163,9 +163,10 @@ class FindItems(Asked):
     """Items by what is known of them; what is empty or None does not count.
 
     `text` is a part of the serial or lot number, in any case of the letters A to Z. `made_from`:
-    they were ever made from this item, in any number of steps; `max_nodes` of those are looked
-    through. With `station` they were there at some time in [since, until), else they were first
-    seen in it. `order` is that of the latest event in their life that names one.
+    they, or what a lot or container ever had in it, were ever made from this item, in any number of
+    steps; `max_nodes` of those are looked through. With `station` they were there at some time in
+    [since, until), else they were first seen in it. `order` is that of the latest event in their
+    life that names one.
     """
 
     wide = True

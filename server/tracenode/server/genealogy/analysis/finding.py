@@ -7,6 +7,7 @@ import time
 from typing import Any, Final
 
 from tracenode.models.analysis import FindItems, FoundItems
+from tracenode.models.answers import ItemView
 from tracenode.models.errors import MalformedRequest
 from tracenode.models.event_parts import MAX_FIELD
 from tracenode.models.items import ItemState
@@ -27,6 +28,12 @@ from tracenode.server.store.schema import INF
 __all__ = ["find_items"]
 
 _ORDERED: Final = "ORDER BY i.text, y.scheme, y.code, i.gen LIMIT :limit OFFSET :offset"
+_MADE: Final = (
+    "i.id IN (SELECT coalesce(x.state_of,x.id) FROM json_each(:made) j"
+    " CROSS JOIN item x ON x.id=j.value)"
+    " AND i.id<>(SELECT coalesce(state_of,id) FROM item WHERE id=:root)"
+)
+"""A lot or container whose content at any time was made from the root was so too."""
 _WILD: Final = str.maketrans({sign: f"\\{sign}" for sign in "\\%_"})
 
 
@@ -38,8 +45,8 @@ def find_items(reading: Reading, question: FindItems) -> FoundItems:
 
     Raises:
         UnknownItem, AmbiguousItem, UnknownStation: what they were made from, or where they were.
-        MalformedRequest: a text of more than 254 characters; OnHold, which is no state but stands
-            beside one; as `check_page`, `instants_of`.
+        MalformedRequest: a text of more than 254 characters or with NUL; OnHold, which is no state
+            but stands beside one; as `check_page`, `instants_of`.
     """
     check_page(question.offset, question.limit)
     if question.state is ItemState.OnHold:
@@ -47,18 +54,23 @@ def find_items(reading: Reading, question: FindItems) -> FoundItems:
     if len(question.text) > MAX_FIELD:
         expected = f"at most {MAX_FIELD} characters"
         raise MalformedRequest("text", expected, f"{len(question.text)} characters")
+    if "\0" in question.text:  # SQLite would end the pattern at it
+        raise MalformedRequest("text", "no NUL character", repr(question.text)[:60])
     moment = moment_of(reading, question)
     end = time.monotonic() + question.deadline_s
-    made, truncated = _made_from(reading, question, moment) if question.made_from else ("", False)
+    made, truncated = _made_from(reading, question, moment) if question.made_from else ({}, False)
     page = min(question.limit, question.max_nodes)
-    total, rows = 0, list[Any]()
+    total, views = 0, list[ItemView]()
     try:
         with reading.until(end):
             reading.check()
             found, values = _found(reading, question, moment)
-            values |= {"made": made, "limit": page, "offset": question.offset}
+            values |= {**made, "limit": page, "offset": question.offset}
             rows = reading.rows(f"SELECT i.id {found} {_ORDERED}", values)
             total = question.offset + len(rows) if rows else 0
+            for (number,) in rows:
+                reading.check()
+                views.append(view_of(reading, number, moment))
             ((total,),) = reading.rows(f"SELECT count(*) {found}", values)
             truncated |= min(question.limit, total - question.offset) > page
     except OutOfTime:
@@ -66,13 +78,13 @@ def find_items(reading: Reading, question: FindItems) -> FoundItems:
     return FoundItems(
         total=total,
         offset=question.offset,
-        items=tuple(view_of(reading, item, moment) for (item,) in rows),
+        items=tuple(views),
         statement=moment.statement(truncated=truncated),
     )
 
 
 def _found(reading: Reading, question: FindItems, moment: Moment) -> tuple[str, dict[str, Any]]:
-    """Return what follows SELECT, and its values but `:made`."""
+    """Return what follows SELECT, and its values but those of `_made_from`."""
     since, until = instants_of(question)
     values = moment.parameters
     point, begun = lens_of(moment, moment.point), lens_of(moment, Span.Begun)
@@ -83,7 +95,7 @@ def _found(reading: Reading, question: FindItems, moment: Moment) -> tuple[str, 
         values["material"] = question.material
     if question.made_from:
         few = True
-        conditions.append("i.id IN (SELECT value FROM json_each(:made))")
+        conditions.append(_MADE)
     if question.order:
         few = True
         conditions.append("i.id IN (SELECT item FROM made_for WHERE name=:order AND ev<=:K)")
@@ -117,10 +129,13 @@ def _found(reading: Reading, question: FindItems, moment: Moment) -> tuple[str, 
     return f"{join} WHERE {' AND '.join(conditions)}", values
 
 
-def _made_from(reading: Reading, question: FindItems, moment: Moment) -> tuple[str, bool]:
-    """The numbers of what an item went into, as JSON, and whether that was cut."""
+def _made_from(
+    reading: Reading, question: FindItems, moment: Moment
+) -> tuple[dict[str, Any], bool]:
+    """The number of an item and, as JSON, those of what it went into; whether that was cut."""
     item = number_of(reading.connection, question.made_from, moment.as_of, moment.known)
     span = used_span(moment, ever=True)
     origin = origin_of(reading, item, moment, span, up=False)
     walked = search(reading, origin, moment, span, question, up=False)
-    return json.dumps(sorted(walked.depth.keys() - set(origin.starts))), walked.truncated
+    made = json.dumps(sorted(walked.depth.keys() - set(origin.starts)))
+    return {"root": item, "made": made}, walked.truncated

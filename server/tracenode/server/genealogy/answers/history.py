@@ -13,6 +13,7 @@ from tracenode.server.genealogy.items.narrative import narrative
 from tracenode.server.genealogy.moment import moment_of
 from tracenode.server.store.reading.known import number_of
 from tracenode.server.store.reading.snapshot import Reading
+from tracenode.server.store.schema import INF
 from tracenode.server.store.writing.journal import from_microseconds, record_id
 
 __all__ = ["check_page", "item_history"]
@@ -78,9 +79,8 @@ def check_page(offset: int, limit: int) -> None:
     """Check the page of a question.
 
     Raises:
-        MalformedRequest: below 0.
+        MalformedRequest: below 0, or more than there can ever be.
     """
-    if offset < 0:
-        raise MalformedRequest("offset", "at least 0", str(offset))
-    if limit < 0:
-        raise MalformedRequest("limit", "at least 0", str(limit))
+    for name, number in (("offset", offset), ("limit", limit)):
+        if not 0 <= number <= INF:
+            raise MalformedRequest(name, f"0 to {INF}", str(number)[:60])
