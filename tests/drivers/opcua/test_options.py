@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncua import ua
 
 from tracenode.drivers.opcua.configured import configured_opcua
 from tracenode.drivers.opcua.node_names import parse_node
 from tracenode.drivers.opcua.options import NodeOptions, parse_endpoint
-from tracenode.drivers.opcua.values import variant_of
+from tracenode.drivers.opcua.values import Declared, variant_of
 from tracenode.drivers.registry import Drivers
 from tracenode.models.config import DeviceConfig
 from tracenode.models.errors import BadSetting, ConfigError
-from tracenode.models.readings import PointType
+from tracenode.models.readings import PointType, Quality
 
 POINT = {"node": "ns=3;s=Force", "type": "Double"}
 FILES = {"certificate": "a.der", "key": "a.pem", "server_certificate": "b.der"}
@@ -109,3 +112,12 @@ def test_only_what_the_type_holds_is_written(kind: PointType, low: int, high: in
         assert variant.Value == value
     for wrong in (low - 1, high + 1, 1.0, True, "1"):
         assert variant_of(options, wrong) is None
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_float_that_is_no_number_is_never_shown_as_good(number: float) -> None:
+    options = NodeOptions.model_validate({**POINT, "min": 0, "max": 5})
+    given = ua.DataValue(ua.Variant(number, ua.VariantType.Double))
+    reading, wrong = Declared("P", "Force", options).reading(given, datetime.now(UTC))
+    assert (reading.value, reading.quality) == (None, Quality.DataEncodingInvalid)
+    assert wrong == f"expected Double, found {number} (no number)"

@@ -60,6 +60,12 @@ def test_a_scale_that_can_not_weigh_says_why(protocol: Protocol, line: bytes, wo
     assert words in read.fault
 
 
+@pytest.mark.parametrize("line", [b"ST,TR,+  12.345kg", b"ST,PT,+  12.345kg"])
+def test_a_tare_is_no_weight(line: bytes) -> None:
+    with pytest.raises(BadTelegram):
+        DIALECTS[Protocol.Comma].read(line)
+
+
 NUMBERS = {
     Protocol.Sics: (b"S S     100.25 g", range(4, 14)),
     Protocol.Sbi: (b"+   1234.5 g  ", range(2, 10)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeGuard
 
 from asyncua import ua
 
@@ -25,8 +27,8 @@ class Declared:
         """Return a DataValue's reading, and what is wrong with it in words (empty: nothing).
 
         StatusCode and SourceTimestamp are the server's, unchanged; without a SourceTimestamp the
-        ServerTimestamp counts, without both `now`. A value of another type or rank than declared
-        is DataEncodingInvalid and not shown.
+        ServerTimestamp counts, without both `now`. A value of another type or rank than declared,
+        or a float that is no number, is DataEncodingInvalid and not shown.
         """
         quality = Quality(given.StatusCode.value if given.StatusCode is not None else 0)
         at = _utc(given.SourceTimestamp or given.ServerTimestamp) or now
@@ -63,7 +65,7 @@ class Declared:
         if options.type is PointType.String:
             # OPC 10000-6 5.1.11: a null String and an empty one mean the same.
             return "" if value is None else str(value)
-        return value if isinstance(value, bool | int | float) else None
+        return value if isinstance(value, bool | int) or _is_number(value) else None
 
     def _outside(self, value: Value) -> bool:
         low, high = self.options.min, self.options.max
@@ -104,8 +106,14 @@ def _utc(at: datetime | None) -> datetime | None:
     return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, float) and math.isfinite(value)
+
+
 def _found(variant: ua.Variant | None) -> str:
     if variant is None or variant.VariantType is ua.VariantType.Null:
         return "no value"
+    if isinstance(variant.Value, float) and not _is_number(variant.Value):
+        return f"{variant.Value} (no number)"
     array = f"[{len(variant.Value)}]" if isinstance(variant.Value, list) else ""
     return f"{variant.VariantType.name}{array}"

@@ -67,8 +67,9 @@ SICS_FAULTS: Final = {
     b"ET": "it could not read the command (baud rate, parity?)",
     b"EL": "it can't do the command",
 }
+# A tare (`TR`, `PT`) is no weight of what stands on the scale.
 COMMA: Final = re.compile(
-    rb"(ST|US|OL)(?:,(?:GS|NT|TR|G|N))?,(?:" + NUMBER + rb" *([A-Za-z]{1,3})|.*)"
+    rb"(ST|US|OL)(?:,(?:GS|NT|G|N))?,(?:" + NUMBER + rb" *([A-Za-z]{1,3})|.*)"
 )
 SBI: Final = re.compile(
     rb"(?:[A-Za-z# ][\w# ]{5})?([+-]) (?=.{8} ) *(\d{1,8}(?:\.\d{1,7})?) (?=.{3}$)([A-Za-z]{0,3}) *"
