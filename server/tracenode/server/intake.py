@@ -87,7 +87,7 @@ class Intake:
     async def _record_once(self, event: TraceEvent, scan: Scan) -> None:
         """Record under the name that the device gave, if any. A name that stands for another scan
         already is refused, and this one recorded without it: none is lost."""
-        receipt = await self._record(event, scan.request_id, _digest(scan.raw))
+        receipt = await self._record(event, scan.request_id, _digest(scan.text or ""))
         if receipt.status is TraceStatus.RequestConflict:
             await self._record(event)
 
@@ -139,6 +139,7 @@ class Intake:
         )
 
 
-def _digest(raw: bytes) -> bytes:
-    """Return 16 bytes that tell one telegram from another."""
-    return hashlib.sha256(raw).digest()[:16]
+def _digest(text: str) -> bytes:
+    """Return 16 bytes that tell one scan from another: by its code, since a publisher that sends it
+    again may well count that in the payload."""
+    return hashlib.sha256(text.encode()).digest()[:16]

@@ -79,7 +79,8 @@ async def test_a_name_that_is_used_again_costs_no_scan(mosquitto: Broker, trace:
     sink = Booking(trace)
     async with supervised(source(mosquitto.link, scans=NAMED), sink):
         for code, name in (("P1", "a"), ("P2", "a"), ("P1", "a"), ("P3", "b" * 500)):
-            await mosquitto.publish("scan", json.dumps({"code": code, "id": name}))
+            sent = {"code": code, "id": name, "try": len(sink.scans)}
+            await mosquitto.publish("scan", json.dumps(sent))
         await mosquitto.publish("scan", json.dumps({"code": "P4"}))
         await eventually(lambda: len(sink.scans) == 5)
     assert await observed(trace) == ["P1", "P2", "P3"]

@@ -330,6 +330,21 @@ async def test_a_frozen_broker_is_noticed_and_a_killed_one_awaited(mosquitto: Br
         await eventually(shown(sink, "Force", 2.0, Quality.Good))
 
 
+async def test_silence_over_a_lost_link_makes_no_lost_value_usable(mosquitto: Broker) -> None:
+    points = {"Pulse": {"topic": "press/pulse", "type": "Int32", "max_age_s": 3.0}}
+    driver, sink = source(mosquitto.link, points=points), CollectingSink()
+    async with supervised(driver, sink) as supervisor:
+        await mosquitto.publish("press/pulse", "1")
+        await eventually(shown(sink, "Pulse", 1, Quality.Good))
+        mosquitto.kill()
+        await eventually(lambda: supervisor.status("Cell").state is DeviceState.BackOff)
+        mosquitto.start()
+        await eventually(lambda: supervisor.status("Cell").state is DeviceState.Up, BACK_WITHIN)
+        await eventually(shown(sink, "Pulse", 1, Quality.NoCommunication))
+        await asyncio.sleep(4.0)
+        assert shown(sink, "Pulse", 1, Quality.NoCommunication)()
+
+
 async def test_topics_are_not_written(mosquitto: Broker) -> None:
     with pytest.raises(DeviceException, match="not written"):
         await source(mosquitto.link, points=POINTS).write({"Force": 1.0})

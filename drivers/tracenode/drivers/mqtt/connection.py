@@ -33,6 +33,8 @@ RECEIVE_MAXIMUM: Final = 100
 """Messages that a broker of version 5 sends before one of them is acknowledged."""
 MAX_HELD: Final = 10_000
 """Events that wait to be booked, before no more is read from the socket."""
+MAX_HELD_BYTES: Final = 16_777_216
+"""The same of their payloads together."""
 MAX_PACKET: Final = 1_048_576
 """Bytes; a broker of version 5 does not send more."""
 REFUSED: Final = 0x80
@@ -58,8 +60,8 @@ class Message:
 class Connection:
     """Opened once and closed once; a lost one is not mended but replaced by the next.
 
-    Events wait in order, without end but for the broker's own limit and MAX_HELD; of states only
-    the last of each topic does.
+    Events wait in order, without end but for the broker's own limit, MAX_HELD and
+    MAX_HELD_BYTES; of states only the last of each topic does.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Connection:
         self._event_came, self._state_came = asyncio.Event(), asyncio.Event()
         self._changed = threading.Condition()
         self._events: deque[Message] = deque()
+        self._held = 0
         self._states: dict[str, Message] = {}
         self._closing = False
         self._client: Client | None = None
@@ -180,7 +183,19 @@ class Connection:
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        client.loop_forever = self._guarded(client.loop_forever)  # type: ignore[method-assign]
         return client
+
+    def _guarded(self, forever: Callable[..., Any]) -> Callable[..., Any]:
+        """Let nothing that paho raises end its thread unheard: the link would seem to be up."""
+
+        def guarded(*given: Any, **named: Any) -> Any:
+            try:
+                return forever(*given, **named)
+            except Exception as error:  # noqa: BLE001
+                self._tell(self._end, f"what the broker sends can't be read: {error!r}")
+
+        return guarded
 
     # ------------------------------------------------------------- what is asked
     async def subscribe(self, topics: Sequence[str], *, events: bool) -> None:
@@ -231,6 +246,7 @@ class Connection:
             self._event_came.clear()
             events = list(self._events)
             self._events.clear()
+            self._held = 0
             self._changed.notify_all()
         return events
 
@@ -277,13 +293,18 @@ class Connection:
         )
         with self._changed:
             if self._is_event(message.topic) or message.qos:
-                self._changed.wait_for(lambda: len(self._events) < MAX_HELD or self._closing)
+                self._changed.wait_for(self._has_room)
                 self._events.append(message)
+                self._held += len(message.payload)
                 came = self._event_came
             else:
                 self._states[message.topic] = message
                 came = self._state_came
         self._tell(came.set)
+
+    def _has_room(self) -> bool:
+        full = len(self._events) >= MAX_HELD or self._held >= MAX_HELD_BYTES
+        return self._closing or not full
 
     # ------------------------------------------------------------- in the loop
     def _greet(self, session: bool) -> None:

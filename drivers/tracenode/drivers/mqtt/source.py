@@ -127,6 +127,7 @@ class MqttSource:
         connection = self._connection
         if connection is None:
             raise LinkLost(self._address[0], "not connected")
+        self._states.begin()
         try:
             await together(
                 connection.lost(),

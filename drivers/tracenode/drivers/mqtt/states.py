@@ -104,6 +104,13 @@ class States:
         self.gone_since: float | None = None
         """Since when the publisher says that it is gone; None: it does not."""
 
+    def begin(self) -> None:
+        """Know of no value until it comes again: the link was lost, and silence of before it must
+        not make a value usable that is shown as lost."""
+        for point in self._points:
+            if point.quality is not Quality.WaitingForInitialData:
+                point.quality = Quality.NoCommunication
+
     def take(
         self, topic: str, payload: bytes, retained: bool, arrived: datetime, now: float
     ) -> list[Reading]:
