@@ -285,7 +285,7 @@ async def test_who_dawdles_is_cut_off(tmp_path: Any) -> None:
         assert served.connections == 4
         for wire in (silent, slow, trickle):
             code, words = await wire.refusal()
-            assert (code, words) == (S.BadConnectionClosed, "no channel within 0.5 s")
+            assert (code, words) == (S.BadTimeout, "no channel within 0.5 s")
             wire.close()
         await eventually(lambda: served.connections == 0, within=4)
         assert served.refused("no session for 1.5 s")

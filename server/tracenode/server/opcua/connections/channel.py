@@ -203,6 +203,7 @@ class TraceChannel(SecureConnection):
 
     def close(self) -> None:
         super().close()
+        self._known, self._expired = _nobody, _nothing  # the connection they are of is gone
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -222,8 +223,9 @@ class TraceChannel(SecureConnection):
         if self.next_security_token.TokenId:
             self.revolve_tokens()
         else:
+            expired = self._expired
             self.close()
-            self._expired()
+            expired()
 
     # ------------------------------------------------------------------ messages
     def _receive(self, msg: MessageChunk) -> ua.Message | None:
@@ -238,6 +240,14 @@ class TraceChannel(SecureConnection):
         elif self.message_since is None:
             self.message_since = asyncio.get_running_loop().time()
         return message
+
+
+def _nobody() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    return None
 
 
 def error_message(code: int, words: str) -> bytes:

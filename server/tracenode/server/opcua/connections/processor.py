@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-import time
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -188,11 +187,8 @@ class TraceProcessor(GuardedProcessor):
         session, result = await activate(self, requesthdr, body)
         if self.session is None:
             self.session = session  # pyright: ignore[reportIncompatibleVariableOverride]
-            self._closing = False
-            self._session_watchdog_task = asyncio.create_task(self._session_watchdog_loop())  # type: ignore[no-untyped-call]
         session.channel = self
         session.address = self.address
-        self.session_last_activity = time.monotonic()
         response = ua.ActivateSessionResponse()
         response.Parameters = result
         self.send_response(requesthdr.RequestHandle, seqhdr, response)
@@ -204,7 +200,6 @@ class TraceProcessor(GuardedProcessor):
         if not session.is_activated():
             raise ServiceError(S.BadSessionNotActivated)
         session.touch()
-        self.session_last_activity = time.monotonic()
         params = decoded(service, body)
         response = await service.answer(Asked(session, self, requesthdr, seqhdr, params))
         if response is not None:
@@ -238,9 +233,15 @@ class TraceProcessor(GuardedProcessor):
         ):
             raise ServiceError(S.BadSessionIdInvalid)
 
+    async def _session_watchdog_loop(self) -> None:
+        """asyncua's would close the channel and the subscriptions of a session that times out."""
+
     async def close(self) -> None:
         """The connection is lost: notifications wait for the client to come back, none is sent.
-        Nobody waits for the calls of this connection any more; what is being booked is booked."""
+        Nobody waits for the calls of this connection any more; what is being booked is booked.
+
+        A session that lives on and its connection let go of each other: what hung together would
+        stay until the next full pass of the garbage collector, which are rare (core.COLLECT)."""
         for task in self._beside:
             task.cancel()
         if self.session is not None:
@@ -249,3 +250,6 @@ class TraceProcessor(GuardedProcessor):
             # it has moved to another connection, and lives on
             self.session = None  # pyright: ignore[reportIncompatibleVariableOverride]
         await super().close()
+        if self.session is not None:
+            self.session.channel = None
+            self.session = None  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -40,6 +40,8 @@ A = AttributeIds
 
 ACTIVATION_S = 10.0
 """Seconds that a session may be there without being activated."""
+SOONEST_S = 0.01
+"""Between two looks at how long nothing was asked."""
 WRITABLE: Final = ua.AccessLevel.CurrentWrite.mask
 READABLE: Final = ua.AccessLevel.CurrentRead.mask
 SLICE = 200
@@ -67,6 +69,7 @@ class TraceSession(InternalSession):
         self.channel_certificate: bytes | None = None
         self.channel_policy: tuple[str, Any] | None = None
         self._unactivated: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._ended = ""
         if self.external:  # asyncua's tokens are counters
             self.iserver.unregister_external_session(self)
@@ -101,12 +104,14 @@ class TraceSession(InternalSession):
     async def create_session(
         self, params: ua.CreateSessionParameters, sockname: tuple[str, int] | None = None
     ) -> ua.CreateSessionResult:
+        if not params.RequestedSessionTimeout > 0:  # not a number: no clamp would hold it
+            params.RequestedSessionTimeout = 0.0
         result = await super().create_session(params, sockname)
         result.MaxRequestMessageSize = ua.UInt32(self.iserver.limits.request_bytes)
         self.application_uri = params.ClientDescription.ApplicationUri or ""
         self.name = params.SessionName or self.name
         self.touch()
-        self._start_timeout_watchdog()  # asyncua starts it on activation only
+        self._look_at_the_time()
         loop = asyncio.get_running_loop()
         self._unactivated = loop.call_later(ACTIVATION_S, self._expire)
         return result
@@ -147,8 +152,9 @@ class TraceSession(InternalSession):
             return
         if self.external:
             self.iserver.auditors.discard(self)
-            if self._unactivated is not None:
-                self._unactivated.cancel()
+            for timer in (self._unactivated, self._timer):
+                if timer is not None:
+                    timer.cancel()
             self.iserver.audit.note(
                 AuditKind.CloseSession,
                 self.address,
@@ -166,17 +172,18 @@ class TraceSession(InternalSession):
         """True where the session has ended."""
         return self.state is SessionState.Closed
 
-    async def _timeout_loop(self) -> None:
-        """As asyncua's, but the subscriptions of a session that times out live on (5.7.4)."""
-        while self.state is not SessionState.Closed:
-            timeout = self.session_timeout or 0
-            remaining = timeout - (time.monotonic() - self._last_activity)
-            if remaining <= 0:
-                self._ended = f"nothing was asked for {timeout:g} s"
-                self.iserver.counts.timed_out += 1
-                await self.close_session(False)
-                return
-            await asyncio.sleep(min(remaining, max(timeout / 4, 0.1)))
+    def _look_at_the_time(self) -> None:
+        """End when nothing was asked for too long, else look again when that can be; the
+        subscriptions of a session that times out live on (5.7.4), and so does its channel."""
+        timeout = self.session_timeout or 0
+        remaining = timeout - (time.monotonic() - self._last_activity)
+        if remaining > 0:
+            again = max(remaining, SOONEST_S)
+            self._timer = asyncio.get_running_loop().call_later(again, self._look_at_the_time)
+        elif self.state is not SessionState.Closed:
+            self._ended = f"nothing was asked for {timeout:g} s"
+            self.iserver.counts.timed_out += 1
+            self.iserver.tasks.start(self.close_session(False))
 
     @property
     def owner(self) -> Owner:

@@ -76,6 +76,7 @@ class TraceProtocol(OPCUAProtocol):
             self._lane.close()
         self.iserver.front.admission.leave(self)
         super().connection_lost(ex)
+        self._task = None  # cancelled, it would hold this connection by its traceback
 
     # ------------------------------------------------------------------ as admission sees it
     @property
@@ -94,12 +95,12 @@ class TraceProtocol(OPCUAProtocol):
     def message_since(self) -> float | None:
         return None if self.processor is None else self.processor.channel.message_since
 
-    def drop(self, words: str) -> None:
+    def drop(self, code: int, words: str) -> None:
         """End the connection from this side, without waiting for the peer to read."""
         if self in self.clients:
             self.clients.remove(self)
         if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(error_message(StatusCodes.BadConnectionClosed, words))
+            self.transport.write(error_message(code, words))
             if self.transport.get_write_buffer_size():
                 self.transport.abort()
             else:

@@ -107,7 +107,7 @@ class Lane:
         if made is None:
             return False
         self._chunks.take(opened)
-        self._processor.session_last_activity = session._last_activity = time.monotonic()
+        session._last_activity = time.monotonic()
         if made:
             asking.send(made)
         return True
@@ -115,6 +115,7 @@ class Lane:
     def close(self) -> None:
         """The connection is lost."""
         self._calls.close()
+        self._services, self._session = {}, None  # which hold this lane, and its connection
 
     def _activated(self) -> TraceSession | None:
         session = self._processor.session

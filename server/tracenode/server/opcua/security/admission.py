@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from asyncua.ua.status_codes import StatusCodes
+
 __all__ = ["Admission", "ConnectionLimits", "Guest"]
 
 SWEEP_S: Final = 1.0
@@ -53,7 +55,8 @@ class Guest(Protocol):
     def message_since(self) -> float | None:
         """Since when a message is not whole."""
 
-    def drop(self, words: str) -> None: ...
+    def drop(self, code: int, words: str) -> None:
+        """End the connection with an Error message (OPC 10000-6 7.1.5)."""
 
 
 class Admission:
@@ -117,7 +120,7 @@ class Admission:
         for guest in self._in:
             if guest.idle_since is not None and address in ("", guest.address):
                 self.leave(guest)
-                guest.drop("a new connection needs its place")
+                guest.drop(StatusCodes.BadTcpServerTooBusy, "a new connection needs its place")
                 return True
         return False
 
@@ -140,7 +143,7 @@ class Admission:
             if why:
                 self._refused(guest.address, why)
                 self.leave(guest)
-                guest.drop(why)
+                guest.drop(StatusCodes.BadTimeout, why)
 
     def _late(self, guest: Guest, now: float) -> str:
         limits = self.limits

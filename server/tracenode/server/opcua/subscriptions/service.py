@@ -238,12 +238,12 @@ class TraceSubscriptions:
     # ------------------------------------------------------------------ ends
     def session_ends(self, session: Subscriber, delete: bool) -> None:
         """A session is closed: its subscriptions go with it, or wait to be taken over."""
+        session.publishing.refuse_all(S.BadSessionClosed)
         for found in [s for s in self.subscriptions.values() if s.session_id == session.session_id]:
             if delete:
                 self._remove(found)
             else:
                 found.detach()
-        session.publishing.refuse_all(S.BadSessionClosed)
 
     def close(self) -> None:
         """End everything."""
