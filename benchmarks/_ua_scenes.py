@@ -42,15 +42,16 @@ def listeners(
     with ExitStack() as stack:
         made = []
         for _ in range(count):
-            wire = Wire(peer.endpoint)
-            stack.callback(wire.socket.close)
+            listener = Listener(Wire(peer.endpoint))
+            stack.callback(listener.close)
+            wire = listener.wire
             asked = requests.create_subscription(interval_ms)
             number = int(wire.ask(asked).Parameters.SubscriptionId)
             if items:
                 wire.ask(requests.create_items(number, items, queue=queue))
             else:
                 wire.ask(requests.event_item(number, queue))
-            made.append(Listener(wire))
+            made.append(listener)
         yield made
 
 

@@ -23,6 +23,10 @@ WINDOW: Final = 3
 """Publish requests that a listener leaves with the server."""
 PUBLISH_RESPONSE: Final = 829
 DATA, EVENTS = 811, 916
+CLOSED: Final = b"\x01\x00\xdc\x01"
+"""How the body of a CloseSessionResponse begins."""
+BODY: Final = 24
+"""Where the body of a chunk begins, unencrypted."""
 _U32: Final = struct.Struct("<I")
 _MESSAGE: Final = struct.Struct("<Iqi")
 AHEAD: Final = 28
@@ -63,6 +67,17 @@ class Listener:
         if found:
             ask = self._acknowledge[:-8] + body[AHEAD : AHEAD + 4] + _U32.pack(sequence)
         self.wire.socket.sendall(self.wire.prepared([ask])[0])
+
+    def close(self) -> None:
+        """End the session and its subscription; what comes before that is not looked at."""
+        request = ua.CloseSessionRequest()
+        request.DeleteSubscriptions = True
+        try:
+            self.wire.socket.sendall(self.wire.prepared([self.wire.body(request)])[0])
+            while not self.wire.answer()[0].startswith(CLOSED, BODY):
+                pass
+        finally:
+            self.wire.socket.close()
 
     def notifications(self) -> Iterator[Any]:
         """Decode what was kept."""
