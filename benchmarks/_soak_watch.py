@@ -22,8 +22,8 @@ ADDRESSES: Final = (*range(200, 240), *range(300, 315))
 """Registers of each device: two blocks, so that an answer can be that to another question."""
 EVERY: Final = 5
 """Addresses that it divides have the hundredths of a second of the monotonic clock added."""
-FRESH_S: Final = 3.0
-"""A Good value is no older: more than the time-outs until a unit counts as silent."""
+FRESH_S: Final = 5.0
+"""A Good value is no older. The time-outs take half a second; a busy machine may take seconds."""
 LOOK_S: Final = 0.2
 UP: Final = 2
 SETTLED_S: Final = 45.0
