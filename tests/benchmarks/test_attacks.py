@@ -38,6 +38,19 @@ def test_changed_input_leaves_the_server_as_it_was(
     assert sum(answered) > INPUTS / 4
 
 
+def test_a_leak_is_told_from_caches_that_fill() -> None:
+    from benchmarks.fuzz import MORE_MIB, thirds
+
+    batches = range(100)  # a full run
+    fills = [124 + min(number, 20) * 0.2 + number % 3 for number in batches]
+    leaks = [124 + number * 500 * 300 / 2**20 for number in batches]  # 300 bytes an input
+    for sizes, grows in ((fills, False), (leaks, True)):
+        middle, last = thirds(sizes)
+        assert (last - middle > MORE_MIB) is grows
+    assert thirds([1.0]) == (1.0, 1.0)
+    assert thirds([1.0, 2.0]) == (1.0, 2.0)
+
+
 def test_the_same_seed_makes_the_same_bytes() -> None:
     from asyncua.ua.ua_binary import struct_to_binary
 
