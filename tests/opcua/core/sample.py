@@ -118,6 +118,9 @@ class Sample:
     units: Units
     stations: dict[str, dict[str, ua.NodeId]] = field(default_factory=dict)
     calls: list[tuple[CallContext, dict[str, object]]] = field(default_factory=list)
+    slow: int = 0
+    most_slow: int = 0
+    """How many slow calls run, and ran at most, at once."""
 
     def bind(self) -> None:
         """Let `book` answer Book."""
@@ -165,7 +168,10 @@ class Sample:
                 self.units.states["SN00300"] = reason or ""
                 await self.server.virtual.refresh([site("Item/SN00300#State")])
             case "SLOW":
+                self.slow += 1
+                self.most_slow = max(self.most_slow, self.slow)
                 await asyncio.sleep(0.4)
+                self.slow -= 1
             case "STUCK":
                 await asyncio.sleep(1.2)
         return {"event_sequence": len(self.calls), "item_ids": ["A", "B"]}

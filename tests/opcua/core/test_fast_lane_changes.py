@@ -33,6 +33,7 @@ from tests.opcua.core.lanes import (
 )
 from tests.opcua.core.sample import Sample, name, site
 from tracenode.server.opcua.ids import ua_id
+from tracenode.server.opcua.limits import Limits
 from tracenode.server.opcua.nodes.book import data_value, variable_node
 from tracenode.server.opcua.security.audit import AuditEntry, AuditKind
 
@@ -230,6 +231,17 @@ async def test_the_lane_takes_calls_and_a_slow_one_delays_nothing(
     answer = struct_from_binary(ua.CallResponse, Buffer(await slow))
     assert answer.Results[0].StatusCode.is_good()
     assert fast.lane.taken >= before + 2
+
+
+async def test_no_more_requests_run_at_once_than_the_limit_whichever_way_they_take(
+    sample: Sample, sides: tuple[Side, Side]
+) -> None:
+    for side in sides:
+        sample.most_slow = 0
+        slow = encoded(booking(item="SLOW"))
+        answers = await asyncio.gather(*(side.send(slow) for _ in range(20)))
+        assert {response_type(answer) for answer in answers} == {ua.CallResponse}
+        assert sample.most_slow == Limits().requests_at_once
 
 
 async def test_a_result_that_cant_be_sent_is_a_fault_and_nothing_is_done_again(

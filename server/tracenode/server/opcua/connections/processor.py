@@ -62,7 +62,8 @@ class TraceProcessor(GuardedProcessor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         limits = self.iserver.limits
-        self._running = asyncio.Semaphore(limits.requests_at_once)
+        self.places = asyncio.Semaphore(limits.requests_at_once)
+        """For the requests that run side by side, those of the fast lane with them."""
         self._waiting = asyncio.Semaphore(limits.requests_waiting)
         self._beside: set[asyncio.Task[None]] = set()
         self.writable = asyncio.Event()
@@ -93,7 +94,7 @@ class TraceProcessor(GuardedProcessor):
     async def _answered_beside(self, type_id: Any, header: Any, seqhdr: Any, body: Any) -> None:
         hint = int(header.TimeoutHint)
         try:
-            async with asyncio.timeout(hint / 1000 if hint else None), self._running:
+            async with asyncio.timeout(hint / 1000 if hint else None), self.places:
                 await self.writable.wait()
                 await self._answered(type_id, header, seqhdr, body)
         except TimeoutError:

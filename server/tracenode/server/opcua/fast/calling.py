@@ -21,6 +21,7 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_to_binary, variant_from_binary
 
 from tracenode.server.opcua.fast.arguments import reader
+from tracenode.server.opcua.fast.steps import at_once
 from tracenode.server.opcua.fast.wire import (
     EMPTY,
     I32,
@@ -61,19 +62,26 @@ class Target(NamedTuple):
 
 
 class Running:
-    """The calls of one connection whose answers are not sent yet."""
+    """The calls of one connection whose answers are not sent yet. Each has one of the places that
+    the requests of the connection share, whichever way they took."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places = places
         self._calls: set[_Call] = set()
 
-    def __len__(self) -> int:
-        return len(self._calls)
+    @property
+    def is_full(self) -> bool:
+        return self._places.locked()
 
     def add(self, call: _Call) -> None:
+        """Add a call, where there is a place."""
+        at_once(self._places.acquire())
         self._calls.add(call)
 
     def remove(self, call: _Call) -> None:
-        self._calls.discard(call)
+        if call in self._calls:
+            self._calls.remove(call)
+            self._places.release()
 
     def close(self) -> None:
         """Nobody waits any more: questions end, what is being booked is booked."""

@@ -67,8 +67,7 @@ class Lane:
         self._chunks = Chunks(processor.channel)
         self._session: TraceSession | None = None
         self._token = b""
-        self._calls = Running()
-        self._at_once = processor.iserver.limits.requests_at_once
+        self._calls = Running(processor.places)
         self._services: dict[bytes, Callable[[TraceSession, Asking, bytes], bytes | None]] = {
             request_type("Read"): self._read,
             request_type("Browse"): self._browse,
@@ -159,7 +158,7 @@ class Lane:
         return self._shared.watches.answer(session, asking.handle, asked)
 
     def _call(self, session: TraceSession, asking: Asking, asked: bytes) -> bytes | None:
-        if len(self._calls) >= self._at_once or self._processor.is_beside():
+        if self._calls.is_full or self._processor.is_beside():
             return None  # those on the complete path began before
         return self._shared.calls.begin(session, asking, asked, self._calls)
 
