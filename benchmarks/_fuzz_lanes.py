@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
@@ -25,7 +25,9 @@ from benchmarks._fuzz_requests import SESSION_MS, Spoken, creating, discovery, p
 from benchmarks._ua_client import HELLO, OPEN, Keys, Refused, Wire
 from benchmarks._ua_requests import create_items, create_subscription
 
-__all__ = ["ANSWER_S", "Lane", "Outcome", "Stage"]
+__all__ = ["ANSWER_S", "Lane", "Outcome", "Stage", "with_room"]
+
+Connection = TypeVar("Connection", bound=Wire)
 
 ANSWER_S: Final = 20.0
 FRAMING: Final = 0.1
@@ -171,7 +173,7 @@ class Lane:
             self._drop(stage)
 
     def _connected(self, stage: Stage) -> tuple[Half, list[Spoken]]:
-        wire = self._with_room(stage)
+        wire = with_room(lambda: Half(self.endpoint, self.keys, stage, ""))
         requests: list[Spoken] = [*discovery(), *creating()]
         if stage == Stage.Session:
             created = wire.ask(_subscription()).Parameters.SubscriptionId
@@ -181,18 +183,6 @@ class Lane:
             self._others = [wire.body(request) for _, request in spoken(1, 1)]
         found = self._kept[stage] = wire, requests
         return found
-
-    def _with_room(self, stage: Stage) -> Half:
-        """Connect. Sessions whose connections were broken end by their time: a server that is full
-        of them must have room again soon."""
-        ends = time.monotonic() + ANSWER_S
-        while True:
-            try:
-                return Half(self.endpoint, self.keys, stage, "")
-            except Refused as e:
-                if "BadTooManySessions" not in str(e) or time.monotonic() > ends:
-                    raise
-            time.sleep(SESSION_MS / 10_000)
 
     def _ends(self, name: str, wire: Half, message: bytes, handle: int) -> int | None:
         """Send; return the service result of the answer to the last probe, None where the server
@@ -233,6 +223,19 @@ class Lane:
         found = self._kept.pop(stage, None)
         if found is not None:
             found[0].socket.close()
+
+
+def with_room(connect: Callable[[], Connection]) -> Connection:
+    """Connect. Sessions whose connections were broken end by their time: a server that is full of
+    them must have room again soon."""
+    ends = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            return connect()
+        except Refused as e:
+            if "BadTooManySessions" not in str(e) or time.monotonic() > ends:
+                raise
+        time.sleep(SESSION_MS / 10_000)
 
 
 def _subscription() -> ua.CreateSubscriptionRequest:

@@ -27,13 +27,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from asyncua import ua
 
 from benchmarks._fill import fill
-from benchmarks._fuzz_lanes import ANSWER_S, Lane, Stage
+from benchmarks._fuzz_lanes import ANSWER_S, Lane, Stage, with_room
 from benchmarks._fuzz_requests import STATION, UNIT, probe, site
 from benchmarks._mix import line_events
 from benchmarks._rows import Options, Report, command_line, median, scratch
@@ -122,7 +123,7 @@ def well(report: Report, target: Target, when: str) -> None:
     report.agree(f"{target.name}, {when}: a client that was there", known(target.good), expected)
     for keys in (None, target.keys):
         try:
-            fresh = Wire(target.server.endpoint, keys)
+            fresh = with_room(partial(Wire, target.server.endpoint, keys))
             answers: object = known(fresh)
             fresh.close()
         except (OSError, Refused) as e:
