@@ -80,8 +80,8 @@ async def test_gaps_bypass_and_a_frozen_heartbeat_are_told(tmp_path: Path) -> No
         assert of(gaps, "fifo")[0]["MissingRecords"] == 10
         online = client.get_node(ua_id("St/OP10.Online", 3))
         await plc.do("beat 0")
-        await eventually(lambda: states, within=15)
-        assert states[-1]["DeviceState"] == DeviceState.Degraded
+        degraded = DeviceState.Degraded
+        await eventually(lambda: states and states[-1]["DeviceState"] == degraded, within=15)
         assert "heartbeat" in states[-1]["DeviceError"]
         assert not await online.read_value()
         await plc.do("beat 1")
