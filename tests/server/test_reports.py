@@ -15,6 +15,7 @@ from tests.support.waiting import eventually
 from tracenode.models.answers import Ingredients, RecallScope, WhereUsed
 from tracenode.models.errors import MalformedRequest, UnknownItem
 from tracenode.models.events import Report, Stale, parse_event
+from tracenode.models.items import ItemState
 from tracenode.models.questions import QUESTION_NAMES, parse_question, question_fields
 from tracenode.models.receipts import Receipt, Record, Requester
 from tracenode.models.status import TraceStatus
@@ -233,6 +234,7 @@ def test_every_question_can_be_read_back() -> None:
         "TimeWindow": {"station": "OP10", "since": when},
         "Coverage": {"stations": ("OP10",), "until": when},
         "PathBetween": {"item": "A", "into": "B"},
+        "FindItems": {"text": "A", "state": ItemState.Completed, "since": when, "limit": 3},
     }
     for name, kind in QUESTION_NAMES.items():
         question = kind(**own.get(name, {"item": "A"}), as_of=when, as_known_at=7)

@@ -43,12 +43,13 @@ async def state(client: Client) -> int:
 
 
 async def ends(client: Client) -> None:
-    """Wait until the server has ended a client's session."""
+    """Wait until the server has ended a client's session, be it that the client found out by
+    itself and disconnected."""
 
     async def is_out() -> bool:
         try:
             await state(client)
-        except BadSessionIdInvalid:
+        except (BadSessionIdInvalid, ConnectionError):
             return True
         return False
 
