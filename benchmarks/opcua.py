@@ -76,7 +76,7 @@ class Run:
 def ratio(asyncua: float, node: float, o6: float) -> dict[str, str]:
     """Return targets from how many times as fast ours is to be."""
     faster = {"asyncua": asyncua, "node": node, "o6": o6}
-    return {key: f"<={1 / times:.2g}" for key, times in faster.items()}
+    return {key: f"<={1 / times:.3g}" for key, times in faster.items()}
 
 
 # ------------------------------------------------------------------ requests
