@@ -14,6 +14,7 @@ from tests.drivers.mqtt.test_source import SCANS, source, supervised
 from tests.support.sinks import CollectingSink
 from tests.support.waiting import eventually
 from tracenode.drivers.mqtt import connection
+from tracenode.drivers.supervisor import Supervisor
 from tracenode.models.readings import DeviceState
 
 pytestmark = pytest.mark.integration
@@ -81,9 +82,14 @@ async def sending(*messages: bytes) -> AsyncIterator[int]:
 async def test_what_can_not_be_read_is_told_and_does_not_look_like_silence() -> None:
     async with sending(publish(b"line/1/scan", b"P1"), publish(b"line/\xff/scan", b"P2")) as port:
         driver = source(f"mqtt://127.0.0.1:{port}", version="3.1.1", scans=SCANS)
-        async with supervised(driver, CollectingSink()) as supervisor:
+        supervisor = Supervisor([driver], CollectingSink())
+        running = asyncio.create_task(supervisor.run())
+        try:
             await eventually(lambda: supervisor.status("Cell").state is DeviceState.BackOff)
             assert "what the broker sends can't be read" in supervisor.status("Cell").error
+        finally:
+            supervisor.stop()
+            await running
 
 
 async def test_scans_that_wait_take_a_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
