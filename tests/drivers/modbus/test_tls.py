@@ -22,7 +22,11 @@ from tracenode.models.config import DeviceConfig
 from tracenode.models.device_errors import LinkLost
 from tracenode.models.errors import ConfigError
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    # asyncio may still wait for the peer's end of a TLS connection when the loop of a test ends
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @asynccontextmanager
