@@ -101,10 +101,6 @@ class PublishQueue:
         """True where a subscription waits for a request."""
         return publisher in self._late
 
-    def unwant(self, publisher: Publisher) -> None:
-        """A subscription has nothing to say any more."""
-        self._late.pop(publisher, None)
-
     def notice(self, subscription_id: int, message: bytes, now: float) -> None:
         """Send the last message of a subscription that is gone."""
         self._notices.append((subscription_id, message))

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -65,11 +65,7 @@ class StateFile:
             SchemaMismatch: the file is of another database or a newer tracenode.
             StoreError: it can't be read; and whatever `function` raises.
         """
-        return await asyncio.wrap_future(self._submit(function, empty))
-
-    def read_now(self, function: Callable[[sqlite3.Connection], T], empty: T) -> T:
-        """As `read`, for callers without an event loop."""
-        return self._submit(function, empty).result()
+        return await asyncio.wrap_future(self._thread.submit(self._read, function, empty))
 
     async def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run `function` in a transaction of its own and return when it is synced.
@@ -80,10 +76,6 @@ class StateFile:
         """
         return await asyncio.wrap_future(self._thread.submit(self._write, function))
 
-    def write_now(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """As `write`, for callers without an event loop."""
-        return self._thread.submit(self._write, function).result()
-
     def close(self) -> None:
         """Finish what was asked and close; harmless twice."""
         self._thread.shutdown()
@@ -92,9 +84,6 @@ class StateFile:
             self._connection = None
 
     # -------------------------------------------------------------- on the thread
-    def _submit(self, function: Callable[[sqlite3.Connection], T], empty: T) -> Future[T]:
-        return self._thread.submit(self._read, function, empty)
-
     def _read(self, function: Callable[[sqlite3.Connection], T], empty: T) -> T:
         if self._connection is None and not self.path.exists():
             return empty
